@@ -1,0 +1,50 @@
+/** Takes passwords out of text before anybody sees it. Rather hides too much than too little. */
+
+const MASK = '***';
+
+const SECRET_WORDS =
+  'password|passwd|passphrase|pwd|secret|client_secret|scram_client_key|scram_server_key|token';
+const SECRET_NAME = new RegExp(`(?:${SECRET_WORDS})$`, 'i');
+
+/* Userinfo of a URI: everything between the first colon after the scheme and the last @ of the word. */
+const URI_USERINFO = /((?:postgres(?:ql)?|https?):\/\/[^\s:@/?'"]*):[^\s'"]*@/gi;
+/* A URI whose password contains blanks or quotes: no host may contain @, so the last one on the line ends the password. */
+const URI_USERINFO_LOOSE = /((?:postgres(?:ql)?):\/\/[^\s:@/?'"]*):(?!\*\*\*@|\d+(?:[/?,\s]|$))[^\n]*@/gi;
+/* `password = value` in its three spellings: quoted twice (inside an SQL literal), quoted (even without an end), bare. */
+const KEYWORD = new RegExp(
+  `([\\w-]*(?:${SECRET_WORDS})"?\\s*=\\s*)(?:''[^']*''\\S*|'(?:\\\\[^]|[^'\\\\])*(?:'|$)|"(?:\\\\[^]|[^"\\\\])*(?:"|$)|(?:\\\\[^]|[^\\s\\\\])+)`,
+  'gi',
+);
+const JSON_MEMBER = new RegExp(`("[\\w-]*(?:${SECRET_WORDS})"\\s*:\\s*)"(?:\\\\[^]|[^"\\\\])*"`, 'gi');
+
+/**
+ * Replace every password in a text by `***`: connection URIs, `password=…` in any quoting, JSON members.
+ * @param text anything that may be printed or logged
+ */
+export function redactText(text: string): string {
+  if (!text.includes('@') && !SECRET_HINT.test(text)) return text;
+  return text
+    .replace(JSON_MEMBER, `$1"${MASK}"`)
+    .replace(KEYWORD, `$1${MASK}`)
+    .replace(URI_USERINFO, `$1:${MASK}@`)
+    .replace(URI_USERINFO_LOOSE, `$1:${MASK}@`);
+}
+const SECRET_HINT = new RegExp(SECRET_WORDS, 'i');
+
+/** Is this the name of a field whose value must never be shown? */
+export const isSecretName = (name: string): boolean => SECRET_NAME.test(name);
+
+/**
+ * Copy a value with every secret replaced, as deep as `depth` levels.
+ * @param value log fields or error context
+ */
+export function redactValue(value: unknown, depth = 6): unknown {
+  if (typeof value === 'string') return redactText(value);
+  if (typeof value !== 'object' || value === null || depth === 0) return value;
+  if (Array.isArray(value)) return value.map((one) => redactValue(one, depth - 1));
+  const copy: Record<string, unknown> = {};
+  for (const [name, one] of Object.entries(value)) {
+    copy[name] = isSecretName(name) && one !== null && one !== '' ? MASK : redactValue(one, depth - 1);
+  }
+  return copy;
+}
