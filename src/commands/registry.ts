@@ -1,0 +1,5 @@
+/** All commands, in the order of `kaja --help`. Add a file src/commands/<verb>.ts and its descriptor here. */
+import type { AnyCommand } from './command.ts';
+
+/** The registry. */
+export const commands: readonly AnyCommand[] = [];
