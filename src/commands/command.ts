@@ -92,7 +92,7 @@ export interface CommandDescriptor<S extends SectionKind | undefined = SectionKi
    * @returns exit code, nothing = 0
    * @throws KajaError and others: one line on stderr, exit code of the error
    */
-  run(ctx: CommandContext<S>): Promise<number | void>;
+  run(ctx: CommandContext<S>): Promise<number> | Promise<void>;
 }
 
 /** A command of any section, as the registry holds it. */
