@@ -1,0 +1,60 @@
+/** Sessions that read the provider exactly as it was at a tick, without a lock on any table. */
+import { openSession, type Session } from '../db/session.ts';
+
+/** Readers at a tick. Every session has an open REPEATABLE READ transaction on the tick's snapshot. */
+export interface SnapshotReaders {
+  readonly tick: bigint;
+  readonly sessions: readonly Session[];
+  /** End the transactions and close the sessions. Never throws. */
+  close(): Promise<void>;
+}
+
+/** What to prepare at the tick. */
+export interface SnapshotRequest {
+  readonly location: string;
+  readonly queue: string;
+  /** Number of reading sessions, at least 1. */
+  readonly readers: number;
+  /** Register (or move) this consumer at the tick, so that the events after it are kept. */
+  readonly consumer?: string | undefined;
+  readonly applicationName: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Make a tick out of a snapshot and let several sessions read under it.
+ * While the snapshot is taken no other tick can be made (milliseconds); writers are not hindered.
+ * @throws KajaError when the queue is unknown or the connection fails
+ */
+export async function openReadersAtTick(request: SnapshotRequest): Promise<SnapshotReaders> {
+  const { location, queue, applicationName, signal } = request;
+  const open = (): Promise<Session> => openSession(location, { purpose: 'read', applicationName, signal });
+  const sessions: Session[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(sessions.map((session) => session.close()));
+  };
+  const maker = await openSession(location, { purpose: 'admin', applicationName, signal });
+  try {
+    for (let n = 0; n < Math.max(1, request.readers); n++) sessions.push(await open());
+    await maker.query('select kaja.lock_ticks($1)', [queue]);
+    const tick = await maker.transaction(
+      async () => {
+        const exported = await maker.value<string>('select pg_export_snapshot()');
+        const made = (await maker.value<bigint>('select kaja.tick_at_snapshot($1)', [queue])) as bigint;
+        if (request.consumer) await maker.query('select pgq.register_consumer_at($1, $2, $3)', [queue, request.consumer, made]);
+        for (const session of sessions) {
+          await session.query(`begin isolation level repeatable read read only; set transaction snapshot '${exported}'`);
+        }
+        return made;
+      },
+      { isolation: 'repeatable read' },
+    );
+    return { tick, sessions, close };
+  } catch (error) {
+    await close();
+    throw error;
+  } finally {
+    // Closing the session gives the tick lock back, whatever happened.
+    await maker.close();
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * Set-based apply: the last event of each key decides, with one DELETE, one UPDATE and one INSERT per table.
+ * Text of the SQL only; apply-batch.ts runs it.
+ *
+ * Divergence: a row existed before the batch iff `after - #I + #D = 1`, where after is 1 when the key's last event
+ * is an insert or update. The statements compare that with what they find.
+ */
+import { quoteLiteral } from '../db/names.ts';
+import { field, filterOf, keyColumns, type RowPlan, rowType, targetOf, writtenColumns } from './row-plan.ts';
+
+/** Range of event ids a plan applies. */
+export interface EventRange {
+  /** Events with smaller or equal ids were overtaken by a TRUNCATE. */
+  readonly afterEvent: string;
+}
+
+/** Condition: the staged event `alias` belongs to the plan. */
+export function isStaged(plan: RowPlan, alias: string): string {
+  const types = ['I', 'U', 'D'].map((op) => quoteLiteral(`${op}/${plan.shape}`));
+  return `${alias}.ev_extra1 = ${quoteLiteral(plan.route.tableName)} and ${alias}.ev_type in (${types.join(', ')})`;
+}
+
+/** Events of the plan's shape in the staging table, parsed: event id, operation, row. */
+export function stagedRows(plan: RowPlan, range: EventRange): string {
+  return `select s.ev_id, left(s.ev_type, 1) as op, s.ev_data as data, s.ev_data::${rowType(plan)} as r
+    from pg_temp.kaja_stage s where ${isStaged(plan, 's')} and s.ev_id > ${range.afterEvent} offset 0`;
+}
+
+const netRows = (plan: RowPlan): string =>
+  `select n.op, n.existed, n.data::${rowType(plan)} as r from pg_temp.kaja_net n where n.plan_id = ${plan.id} offset 0`;
+
+const keyMatch = (plan: RowPlan): string =>
+  keyColumns(plan).map((column) => `t.${column.dest} = ${field('n.r', column)}`).join(' and ');
+
+/**
+ * Insert-only batch: straight into the table. Fails with unique_violation when a row is there already; the caller
+ * then takes the general way.
+ */
+export function insertStaged(plan: RowPlan, range: EventRange): string {
+  const columns = writtenColumns(plan);
+  const filter = filterOf(plan, 'e.r');
+  return `insert into ${plan.route.dest} (${columns.map((column) => column.dest).join(', ')}) overriding system value
+  select ${columns.map((column) => field('e.r', column)).join(', ')} from (${stagedRows(plan, range)}) e${filter ? ` where ${filter}` : ''}`;
+}
+
+/**
+ * Reduce the plan's events to one row per key in kaja_net: op U (stands afterwards), D (deleted) or X (does not
+ * match the filter any more), and whether the row must have existed before (null: cannot be known).
+ * Returns one row: number of deletes and of others that expect an existing row, number of rows not expected to exist.
+ */
+export function reduceToNet(plan: RowPlan, range: EventRange): string {
+  const keys = keyColumns(plan).map((column) => field('e.r', column)).join(', ');
+  const filter = filterOf(plan, 'e.r');
+  const existed = "(case when e.op = 'D' then 0 else 1 end) - sum(case e.op when 'I' then 1 when 'D' then -1 else 0 end) over (partition by " + keys + ')';
+  // With a filter only a net insert or a delete of a matching row says what stood here before.
+  const expectation = filter ? `case when x.existed = 0 then 0 when x.op = 'D' and x.wanted then 1 end` : 'x.existed';
+  return `with net as (
+    insert into pg_temp.kaja_net (plan_id, op, existed, data)
+    select ${plan.id}, case when x.op = 'D' then 'D' when x.wanted then 'U' else 'X' end, ${expectation}, x.data
+      from (select e.op, e.data, ${filter ?? 'true'} as wanted, ${existed} as existed,
+                   row_number() over (partition by ${keys} order by e.ev_id desc) as n
+              from (${stagedRows(plan, range)}) e) x
+     where x.n = 1
+    returning op, existed)
+  select count(*) filter (where op = 'D' and existed = 1) as deletes_expected,
+         count(*) filter (where op = 'U' and existed = 0) as inserts_expected,
+         count(*) filter (where op = 'U') as upserts, count(*) filter (where op <> 'U') as deletes from net`;
+}
+
+/** Delete what ended deleted. Returns deleted rows, and those of them that were expected. */
+export function deleteNet(plan: RowPlan): string {
+  return `with gone as (
+    delete from ${targetOf(plan)} t using (${netRows(plan)}) n where n.op <> 'U' and ${keyMatch(plan)} returning n.op, n.existed)
+  select count(*) as deleted, count(*) filter (where op = 'D' and existed = 1) as deleted_expected from gone`;
+}
+
+/** Update the rows that exist. Returns updated rows, and those that were not expected to exist. */
+export function updateNet(plan: RowPlan): string {
+  const columns = writtenColumns(plan).filter((column) => !column.key && column.updatable);
+  if (columns.length === 0) {
+    return `select count(*) as updated, count(*) filter (where n.existed = 0) as insert_found
+      from (${netRows(plan)}) n join ${targetOf(plan)} t on ${keyMatch(plan)} where n.op = 'U'`;
+  }
+  const sets = columns.map((column) => `${column.dest} = ${field('n.r', column)}`);
+  return `with changed as (
+    update ${targetOf(plan)} t set ${sets.join(', ')} from (${netRows(plan)}) n where n.op = 'U' and ${keyMatch(plan)} returning n.existed)
+  select count(*) as updated, count(*) filter (where existed = 0) as insert_found from changed`;
+}
+
+/** Insert the rows that do not exist. Returns inserted rows. */
+export function insertNet(plan: RowPlan): string {
+  const columns = writtenColumns(plan);
+  return `with added as (
+    insert into ${plan.route.dest} (${columns.map((column) => column.dest).join(', ')}) overriding system value
+    select ${columns.map((column) => field('n.r', column)).join(', ')} from (${netRows(plan)}) n
+     where n.op = 'U' and not exists (select from ${targetOf(plan)} t where ${keyMatch(plan)}) returning 1)
+  select count(*) as inserted from added`;
+}
+
+/**
+ * Tables without a key: rows are matched as a whole and equal rows are counted, so that exactly as many of several equal
+ * rows go as went on the provider. Returns rows inserted, deleted, and deletes that found no row.
+ */
+export function applyWholeRows(plan: RowPlan, range: EventRange): string {
+  const columns = writtenColumns(plan);
+  const image = (row: string): string => `row(${columns.map((column) => field(row, column)).join(', ')})::text`;
+  const filter = filterOf(plan, 'e.r');
+  const list = columns.map((column) => column.dest).join(', ');
+  return `with net as materialized (
+    select min(e.data) as data, ${image('e.r')} as image, sum(case e.op when 'D' then -1 else 1 end)::int as n
+      from (${stagedRows(plan, range)}) e${filter ? ` where ${filter}` : ''} group by 2),
+  gone as (
+    delete from ${targetOf(plan)} t using (
+      select c.tableoid, c.ctid from (
+        select d.tableoid, d.ctid, d.image, row_number() over (partition by d.image) as i
+          from (select tableoid, ctid, row(${list})::text as image from ${targetOf(plan)}) d
+         where d.image in (select image from net where n < 0)) c
+        join net on net.image = c.image where c.i <= -net.n) k
+     where t.ctid = k.ctid and t.tableoid = k.tableoid returning 1),
+  added as (
+    insert into ${plan.route.dest} (${list}) overriding system value
+    select ${columns.map((column) => field('x.r', column)).join(', ')}
+      from (select data::${rowType(plan)} as r, n from net where n > 0 offset 0) x, generate_series(1, x.n) returning 1)
+  select (select count(*) from added) as inserted, (select count(*) from gone) as deleted,
+         (select coalesce(-sum(n), 0) from net where n < 0) - (select count(*) from gone) as delete_missing`;
+}

@@ -1,0 +1,140 @@
+/** Row plans of an apply session: shapes of the provider mapped to columns of this node, kept until something changes. */
+import { quoteIdent } from '../db/names.ts';
+import type { Session } from '../db/session.ts';
+import { KajaError } from '../errors/kaja-error.ts';
+import { createRowType, type PlanColumn, type RowPlan, type TableRoute } from './row-plan.ts';
+
+interface SourceColumn {
+  readonly name: string;
+  /** Attribute number on the root; null when the event does not say. */
+  readonly attnum: number | null;
+}
+
+interface MapRow {
+  sourceAttnum: number;
+  sourceName: string;
+  destAttnum: number | null;
+  keyPosition: number | null;
+}
+
+interface DestColumn {
+  attnum: number;
+  name: string;
+  type: string;
+  generated: boolean;
+  identityAlways: boolean;
+}
+
+/** Finds plans; forgets nothing by itself: after a failed batch make a new one, together with a new session. */
+export class PlanCache {
+  readonly #target: Session;
+  readonly #source: () => Session;
+  readonly #queue: string;
+  readonly #plans = new Map<string, RowPlan>();
+  #next = 1;
+
+  /**
+   * @param target session that applies; its temporary types belong to the plans
+   * @param source session on the provider, asked for shapes that are new here
+   */
+  constructor(target: Session, source: () => Session, queue: string) {
+    this.#target = target;
+    this.#source = source;
+    this.#queue = queue;
+  }
+
+  /**
+   * Plan for rows of a shape of a table.
+   * @throws KajaError column-missing: the provider has a column that this node lacks
+   */
+  async find(route: TableRoute, shape: string): Promise<RowPlan> {
+    const id = JSON.stringify([route, shape]);
+    const known = this.#plans.get(id);
+    if (known) return known;
+    const plan = await this.#make(route, shape);
+    await this.#target.query(createRowType(plan));
+    this.#plans.set(id, plan);
+    return plan;
+  }
+
+  /** Plans whose temporary types were made inside a transaction that rolled back are gone with it. */
+  clear(): void {
+    this.#plans.clear();
+  }
+
+  async #make(route: TableRoute, shape: string): Promise<RowPlan> {
+    const source = await this.#readShape(route, shape);
+    const maps = await this.#target.query<MapRow>(
+      `select source_attnum as "sourceAttnum", source_name as "sourceName", dest_attnum as "destAttnum", key_position as "keyPosition"
+         from kaja.column_map where queue_name = $1 and table_name = $2`,
+      [this.#queue, route.tableName],
+    );
+    const dest = await this.#target.query<DestColumn>(
+      `select a.attnum::int, a.attname as name, format_type(a.atttypid, a.atttypmod) as type, a.attgenerated <> '' as generated, a.attidentity = 'a' as "identityAlways"
+         from pg_attribute a where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped`,
+      [route.dest],
+    );
+    const columns = source.map((column): PlanColumn => {
+      const map = maps.find((one) => one.sourceAttnum === column.attnum) ?? maps.find((one) => column.attnum === null && one.sourceName === column.name);
+      const found = map ? dest.find((one) => one.attnum === map.destAttnum) : dest.find((one) => one.name === column.name);
+      // A mapped column that is gone here was dropped or left out on purpose.
+      if (!found && !map) throw columnMissing(route, column.name);
+      const written = found && !found.generated;
+      return {
+        sourceName: column.name,
+        dest: written ? quoteIdent(found.name) : null,
+        type: written ? found.type : 'text',
+        key: (map?.keyPosition ?? null) !== null,
+        updatable: written === true && !found.identityAlways,
+      };
+    });
+    const keys = maps.filter((map) => map.keyPosition !== null).length;
+    const present = columns.filter((column) => column.key && column.dest !== null).length;
+    if (route.style === 'key' && (keys === 0 || present < keys)) {
+      throw new KajaError('table-unfit', `key columns of table ${route.tableName} are missing in its events or on this node`, {
+        hint: `remove-table and add-table it again, or restore the key`,
+      });
+    }
+    return { id: this.#next++, route, shape, columns };
+  }
+
+  /** Columns of a shape: by its id from this node or the provider, or inline. */
+  async #readShape(route: TableRoute, shape: string): Promise<SourceColumn[]> {
+    if (shape.startsWith('{')) return parseShape(shape);
+    if (shape.startsWith('[')) {
+      const current = await this.#source().value<string>(
+        `select kaja.columns_of(relid) from kaja.capture where queue_name = $1 and table_name = $2`,
+        [this.#queue, route.tableName],
+      );
+      const attnums = new Map(parseShape(current ?? '{}').map((column) => [column.name, column.attnum]));
+      return (JSON.parse(shape) as string[]).map((name) => ({ name, attnum: attnums.get(name) ?? null }));
+    }
+    const read = 'select columns::text from kaja.shape where shape_id = $1';
+    const local = await this.#target.value<string>(read, [shape]);
+    if (local !== undefined) return parseShape(local);
+    const remote = await this.#source().value<string>(read, [shape]);
+    if (remote === undefined) {
+      throw new KajaError('apply.unknown-shape', `events of table ${route.tableName} have row shape ${shape}, which the provider does not know`, {
+        hint: 'restore kaja.shape on the provider, or resync the table',
+      });
+    }
+    await this.#target.query('insert into kaja.shape (shape_id, columns) values ($1, $2) on conflict do nothing', [shape, remote]);
+    return parseShape(remote);
+  }
+}
+
+/** Columns of a shape as JSON object, in order. Numeric-looking names would lose their place in a JavaScript object. */
+function parseShape(text: string): SourceColumn[] {
+  const columns: SourceColumn[] = [];
+  for (const match of text.matchAll(/("(?:[^"\\]|\\.)*")\s*:\s*(\d+)/g)) {
+    columns.push({ name: JSON.parse(match[1] ?? '""') as string, attnum: Number(match[2]) });
+  }
+  return columns;
+}
+
+/** The error that stops a table's node until its structure is mended. */
+export function columnMissing(route: TableRoute, column: string): KajaError {
+  return new KajaError('column-missing', `column ${quoteIdent(column)} of table ${route.tableName} does not exist in ${route.dest} on this node`, {
+    hint: `alter table ${route.dest} add column ${quoteIdent(column)} with the provider's type; the batch is kept and tried again`,
+  });
+}

@@ -1,0 +1,75 @@
+/** How rows of one shape go into one table: the parsed row type and which columns are written. */
+import { quoteIdent } from '../db/names.ts';
+
+/** How a row of the table is found again. */
+export type RowStyle = 'key' | 'whole_row' | 'insert_only';
+
+/** Where events of a logical table go on this node. */
+export interface TableRoute {
+  /** Logical name, as in the events. */
+  readonly tableName: string;
+  /** Quoted physical name on this node. */
+  readonly dest: string;
+  /** Plain table (rows of inheritance children are not touched); false for a partitioned table. */
+  readonly only: boolean;
+  readonly style: RowStyle;
+  /** SQL condition over the provider's columns: rows that do not match are not wanted here. */
+  readonly where: string | null;
+  /** Triggers fire per row on this node, or there is no index for the key: apply events one by one. */
+  readonly inEventOrder: boolean;
+  /** The key has a usable index here, so that joins may go row by row through it. */
+  readonly keyIndexed: boolean;
+  /** Statement that empties the table here when a TRUNCATE arrives. */
+  readonly empty: string;
+  /** Position in foreign key order, referenced tables first. */
+  readonly rank: number;
+}
+
+/** One column of a row shape and what becomes of it here. */
+export interface PlanColumn {
+  readonly sourceName: string;
+  /** Quoted name on this node; null: left out. */
+  readonly dest: string | null;
+  /** Type to read the text with: the destination's, or text when it is left out. */
+  readonly type: string;
+  readonly key: boolean;
+  /** May be set by UPDATE (identity ALWAYS columns may not). */
+  readonly updatable: boolean;
+}
+
+/** Everything needed to write SQL for rows of one shape into one table. */
+export interface RowPlan {
+  /** Number of the plan in this session; names the temporary row type and marks net rows. */
+  readonly id: number;
+  readonly route: TableRoute;
+  readonly shape: string;
+  readonly columns: readonly PlanColumn[];
+}
+
+/** Quoted name of the plan's temporary composite type. */
+export const rowType = (plan: RowPlan): string => `pg_temp.kaja_row_${plan.id}`;
+
+/** DDL of the plan's row type: the provider's column names with this node's types. */
+export function createRowType(plan: RowPlan): string {
+  const columns = plan.columns.map((column) => `${quoteIdent(column.sourceName)} ${column.type}`);
+  return `create type ${rowType(plan)} as (${columns.join(', ')})`;
+}
+
+/** Column of a parsed row `r` as an expression. */
+export const field = (row: string, column: PlanColumn): string => `(${row}).${quoteIdent(column.sourceName)}`;
+
+/** Columns that are written here. */
+export const writtenColumns = (plan: RowPlan): PlanColumn[] => plan.columns.filter((column) => column.dest !== null);
+
+/** Key columns in the order of the shape. */
+export const keyColumns = (plan: RowPlan): PlanColumn[] => plan.columns.filter((column) => column.key);
+
+/** `dest`, or `only dest` for a plain table in UPDATE and DELETE. */
+export const targetOf = (plan: RowPlan): string => (plan.route.only ? `only ${plan.route.dest}` : plan.route.dest);
+
+/** Boolean expression over a parsed row: does it belong on this node? Null when every row does. */
+export function filterOf(plan: RowPlan, row: string): string | null {
+  if (plan.route.where === null) return null;
+  const columns = plan.columns.map((column) => `${field(row, column)} as ${quoteIdent(column.sourceName)}`);
+  return `coalesce((select (${plan.route.where}\n) from (select ${columns.join(', ')}) kaja_row), false)`;
+}

@@ -1,0 +1,264 @@
+/** Keeps a leaf in step with its provider: one pass takes one batch, or does what the tables wait for. */
+import type { CopyContext } from '../copy/copy-context.ts';
+import { callRet } from '../db/ret-code.ts';
+import { openSession, type Session } from '../db/session.ts';
+import { errorLine } from '../errors/error-line.ts';
+import { KajaError } from '../errors/kaja-error.ts';
+import type { Log } from '../log/logger.ts';
+import { PlanCache } from '../replay/plan-finder.ts';
+import { eventCondition, replayEvents } from '../replay/replay-events.ts';
+import type { ApplyRole, LocalTable } from '../replay/routes.ts';
+import { readLocalTables } from '../replay/routes.ts';
+import type { TableRoute } from '../replay/row-plan.ts';
+import { failpoint } from '../runtime/failpoint.ts';
+import type { LoopAnswer } from '../runtime/loop.ts';
+import type { Waker } from '../runtime/waker.ts';
+import { becomeApplier, openApplySession } from './apply-session.ts';
+import { applyControlEvent } from './control-events.ts';
+import { CopyManager, dropFinishedCopyConsumers } from './copy-manager.ts';
+import { handOver, wannaSyncTick } from './hand-over.ts';
+import { type NodeState, readNodeState } from './node-state.ts';
+import { restoreForeignKeys } from './restore-foreign-keys.ts';
+import { TickListener } from './tick-listener.ts';
+import { remoteLocation, type WorkerSettings } from './worker-settings.ts';
+
+interface Batch {
+  batch_id: bigint | null;
+  cur_tick_id: bigint;
+  prev_tick_id: bigint;
+}
+
+/** While a compare holds the worker it looks this often whether it may go on. */
+const HOLD_POLL_MS = 20;
+
+/** Sessions and caches live from the first pass to the first failure; `reset` throws them away. */
+export class LeafWorker {
+  readonly #settings: WorkerSettings;
+  readonly #log: Log;
+  readonly #signal: AbortSignal;
+  readonly #listener: TickListener;
+  readonly #copies: CopyManager;
+  #target: Session | undefined;
+  #role: ApplyRole = 'replica';
+  #provider: { session: Session; location: string; node: string } | undefined;
+  #plans: PlanCache | undefined;
+  #tables: LocalTable[] = [];
+  #tableVersion: bigint | undefined;
+  #openedAt = 0;
+  #watermarkAt = 0;
+  #finishBatch: bigint | null = null;
+  #elected = false;
+
+  /** @param signal aborts what is in hand; the loop that calls `runOnce` has its own, gentler one */
+  constructor(settings: WorkerSettings, log: Log, signal: AbortSignal, waker: Waker) {
+    this.#settings = settings;
+    this.#log = log;
+    this.#signal = signal;
+    this.#listener = new TickListener(settings.queue, waker, log);
+    this.#copies = new CopyManager(() => {
+      this.#tableVersion = undefined;
+      waker.wake();
+    });
+  }
+
+  /** One pass: at most one batch. */
+  async runOnce(): Promise<LoopAnswer> {
+    const target = await this.#openTarget();
+    if (!(await this.#elect(target))) return { waitMs: Math.max(1000, this.#settings.loopDelayMs) };
+    const state = await readNodeState(target, this.#settings.queue, this.#settings.consumer);
+    await this.#acknowledge(target, state);
+    if (state.paused) return 'idle';
+    const provider = await this.#openProvider(state);
+    if (state.tableVersion !== this.#tableVersion) await this.#loadTables(target, state, provider);
+    const context = this.#copyContext(state);
+    await this.#copies.startDue(target, this.#tables, context, this.#settings.parallelCopies);
+    if (await handOver({ target, provider, queue: this.#settings.queue, consumer: this.#settings.consumer, position: state.completedTick, tables: this.#tables, plans: this.#planCache(target), log: this.#log })) {
+      this.#tableVersion = undefined;
+      return 'more';
+    }
+    if (state.holdTick !== null && state.holdTick <= state.completedTick) {
+      await target.execute('update kaja.hold set reached_at = coalesce(reached_at, clock_timestamp()) where queue_name = $1 and tick_id <= $2', [
+        this.#settings.queue,
+        state.completedTick,
+      ]);
+      return { waitMs: HOLD_POLL_MS };
+    }
+    return this.#takeBatch(target, provider, state);
+  }
+
+  /** Forget sessions and caches after a failure; store it where status shows it. Never throws. */
+  async reset(error: unknown): Promise<void> {
+    await this.close(false);
+    try {
+      const session = await openSession(this.#settings.location, { purpose: 'admin', applicationName: `kaja ${this.#settings.consumer}` });
+      await callRet(session, 'pgq_node.set_consumer_error', [this.#settings.queue, this.#settings.consumer, errorLine(error)]).finally(() => session.close());
+    } catch (second) {
+      this.#log.debug(`failure could not be stored: ${errorLine(second)}`);
+    }
+  }
+
+  /** Close everything. @param copies also stop the copies */
+  async close(copies = true): Promise<void> {
+    if (copies) await this.#copies.stop();
+    const sessions = [this.#target, this.#provider?.session];
+    this.#target = undefined;
+    this.#provider = undefined;
+    this.#plans = undefined;
+    this.#tableVersion = undefined;
+    this.#finishBatch = null;
+    this.#elected = false;
+    await Promise.all([this.#listener.close(), ...sessions.map((session) => session?.close())]);
+  }
+
+  async #openTarget(): Promise<Session> {
+    const { location, consumer, applyRole, connectionLifetimeMs } = this.#settings;
+    if (connectionLifetimeMs > 0 && this.#target && Date.now() - this.#openedAt > connectionLifetimeMs) await this.close(false);
+    if (this.#target?.closed) await this.close(false);
+    if (!this.#target) {
+      const { session, role } = await openApplySession(location, `kaja ${consumer}`, applyRole, this.#signal);
+      if (role === 'marker') this.#log.debug('session_replication_role may not be set: triggers and foreign keys of this node fire on replicated changes');
+      this.#target = session;
+      this.#role = role;
+      this.#openedAt = Date.now();
+    }
+    return this.#target;
+  }
+
+  /** One worker per consumer: others wait until this session ends. */
+  async #elect(target: Session): Promise<boolean> {
+    if (this.#elected) return true;
+    const key = `kaja worker ${this.#settings.queue} ${this.#settings.consumer}`;
+    this.#elected = (await target.value<boolean>('select pg_try_advisory_lock(hashtextextended($1, 0))', [key])) ?? false;
+    if (!this.#elected) this.#log.info('another worker of this node is running, waiting');
+    return this.#elected;
+  }
+
+  async #acknowledge(target: Session, state: NodeState): Promise<void> {
+    const { queue, consumer } = this.#settings;
+    if (!state.uptodate) await callRet(target, 'pgq_node.set_consumer_uptodate', [queue, consumer, true], this.#log);
+    if (state.error !== null && this.#tableVersion !== undefined) await callRet(target, 'pgq_node.set_consumer_error', [queue, consumer, null]);
+  }
+
+  async #openProvider(state: NodeState): Promise<Session> {
+    const location = remoteLocation(state.providerLocation, this.#settings.remoteExtra);
+    if (this.#provider && (this.#provider.location !== location || this.#provider.session.closed)) {
+      await this.#provider.session.close();
+      this.#provider = undefined;
+      this.#finishBatch = null;
+    }
+    if (!this.#provider) {
+      const session = await openSession(location, { purpose: 'read', applicationName: `kaja ${this.#settings.consumer}`, signal: this.#signal });
+      this.#provider = { session, location, node: state.providerNode };
+      // The one batch the provider may still have open for us is compared with our position when it comes again.
+    }
+    await this.#listener.follow(location);
+    return this.#provider.session;
+  }
+
+  #planCache(target: Session): PlanCache {
+    this.#plans ??= new PlanCache(target, () => this.#provider?.session as Session, this.#settings.queue);
+    return this.#plans;
+  }
+
+  async #loadTables(target: Session, state: NodeState, provider: Session): Promise<void> {
+    this.#tables = await readLocalTables(target, this.#settings.queue, this.#role);
+    this.#plans = undefined;
+    await dropFinishedCopyConsumers(provider, this.#copyContext(state), this.#tables);
+    if (this.#tables.every((table) => table.mergeState === 'ok' || table.mergeState === null)) {
+      const session = await this.#openHere('foreign keys');
+      await restoreForeignKeys(session, this.#settings.queue, this.#settings.lockTimeoutMs, this.#log).finally(() => session.close());
+    }
+    this.#tableVersion = state.tableVersion;
+  }
+
+  #openHere(name: string): Promise<Session> {
+    return openSession(this.#settings.location, { purpose: 'admin', applicationName: `kaja ${this.#settings.consumer} ${name}`, signal: this.#signal });
+  }
+
+  #copyContext(state: NodeState): CopyContext {
+    const { queue, consumer, location, applyRole, copyJobs, batchMaxEvents } = this.#settings;
+    const providerLocation = remoteLocation(state.providerLocation, this.#settings.remoteExtra);
+    return {
+      queue, consumer, providerLocation, providerNode: state.providerNode, jobs: copyJobs, batchMaxEvents, log: this.#log, signal: this.#signal,
+      openWriter: async (name) => {
+        const { session } = await openApplySession(location, `kaja ${consumer} ${name}`, applyRole, this.#signal);
+        await becomeApplier(session, applyRole);
+        return session;
+      },
+      openHere: (name) => this.#openHere(name),
+      openProvider: (name) => openSession(providerLocation, { purpose: 'read', applicationName: `kaja ${consumer} ${name}`, signal: this.#signal }),
+    };
+  }
+
+  async #takeBatch(target: Session, provider: Session, state: NodeState): Promise<LoopAnswer> {
+    const { queue, consumer, batchMaxEvents } = this.#settings;
+    // Finishing the last batch rides on the request for the next: one round trip less per batch.
+    if (this.#finishBatch !== null) {
+      const batch = this.#finishBatch;
+      this.#finishBatch = null;
+      await provider.query('select pgq.finish_batch($1)', [batch]);
+      failpoint('batch-finished');
+    }
+    await this.#reportWatermark(provider, state);
+    const limits = this.#tables.flatMap((table) => wannaSyncTick(table) ?? []).filter((tick) => tick > state.completedTick);
+    if (state.holdTick !== null) limits.push(state.holdTick);
+    const maxTick = limits.length > 0 ? limits.reduce((a, b) => (a < b ? a : b)) : null;
+    const batch = await provider.one<Batch>('select batch_id, cur_tick_id, prev_tick_id from kaja.next_batch($1, $2, $3, $4, $5)', [
+      queue, consumer, BigInt(batchMaxEvents), 1_000_000, maxTick,
+    ]);
+    if (batch.batch_id === null) return 'idle';
+    failpoint('batch-opened');
+    if (batch.cur_tick_id === state.completedTick) {
+      this.#finishBatch = batch.batch_id;
+      return 'more';
+    }
+    if (batch.prev_tick_id !== state.completedTick) {
+      throw new KajaError('lost-position', `lost position: batch of queue ${queue} goes from tick ${batch.prev_tick_id} to ${batch.cur_tick_id}, this node stands at ${state.completedTick}`, {
+        hint: 'was one of the databases restored? worker --rewind sets the provider back to this node',
+      });
+    }
+    await this.#applyBatch(target, provider, batch);
+    this.#finishBatch = batch.batch_id;
+    return 'more';
+  }
+
+  async #applyBatch(target: Session, provider: Session, batch: Batch): Promise<void> {
+    const { queue, consumer } = this.#settings;
+    const started = Date.now();
+    const routes = new Map<string, TableRoute>();
+    for (const table of this.#tables) {
+      if (table.mergeState !== 'ok' && table.mergeState !== '?') continue;
+      if (!table.route) throw new KajaError('table-missing', `table ${table.destName} does not exist on this node any more`, { hint: `create it again, or remove-table ${table.tableName}` });
+      routes.set(table.tableName, table.route);
+    }
+    const eventSql = (await provider.value<string>('select kaja.event_range_sql($1, $2, $3, null, $4)', [
+      queue, batch.prev_tick_id, batch.cur_tick_id, eventCondition(routes.keys(), true),
+    ])) as string;
+    const plans = this.#planCache(target);
+    const result = await target.transaction(async () => {
+      const replayed = await replayEvents(provider, target, queue, eventSql, routes, plans);
+      failpoint('batch-applied');
+      for (const event of replayed.control) await applyControlEvent(target, event, this.#settings, this.#log);
+      await callRet(target, 'pgq_node.set_consumer_completed', [queue, consumer, batch.cur_tick_id]);
+      return replayed;
+    });
+    failpoint('batch-committed');
+    if (result.control.length > 0) this.#tableVersion = undefined;
+    for (const [table, outcome] of result.tables) {
+      if (outcome.updateMissing + outcome.deleteMissing + outcome.insertFound > 0) {
+        this.#log.warn(`table ${table} diverged: ${outcome.updateMissing} updates and ${outcome.deleteMissing} deletes found no row, ${outcome.insertFound} inserts found one (tick ${batch.cur_tick_id})`);
+      }
+    }
+    if (result.events > 0) {
+      this.#log.debug(`{count: ${result.events}, duration: ${((Date.now() - started) / 1000).toFixed(3)}, tick: ${batch.cur_tick_id}${result.inEventOrder ? ', in event order' : ''}}`);
+    }
+  }
+
+  /** Tell the provider how far everything below this node is, so that the set's queues can rotate. */
+  async #reportWatermark(provider: Session, state: NodeState): Promise<void> {
+    if (Date.now() - this.#watermarkAt < this.#settings.localWatermarkMs) return;
+    this.#watermarkAt = Date.now();
+    await callRet(provider, 'pgq_node.set_subscriber_watermark', [this.#settings.queue, state.nodeName, state.completedTick]);
+    failpoint('watermark-sent');
+  }
+}
