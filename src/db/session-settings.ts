@@ -55,5 +55,5 @@ export const PIN_SETTINGS = `
          current_user::text as user_name,
          pg_catalog.pg_is_in_recovery() as in_recovery,
          pg_catalog.current_setting('transaction_read_only') = 'on' as read_only
-    from pg_catalog.unnest($1::text[], $2::text[]) as w (name, value)
+    from rows from (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) as w (name, value)
     join pg_catalog.pg_settings s on pg_catalog.lower(s.name) = pg_catalog.lower(w.name)`;

@@ -1,10 +1,8 @@
 /** Databases for tests: one per test file or test, with or without kaja's schemas. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import pg from 'pg';
 import { inject } from 'vitest';
+import { installInto } from './template.ts';
 
-const root = join(import.meta.dirname, '..', '..');
 let counter = 0;
 
 /** A database made for one test. `sql` runs a statement as its owner and returns the rows. */
@@ -27,18 +25,27 @@ export const serverCount = (): number => inject('servers').length;
  * @param options.server index of the server, 0 is the oldest version, -1 the newest
  * @param options.install install kaja's schemas
  */
-export async function createDatabase(options: { server?: number; install?: boolean; prefix?: string } = {}): Promise<TestDatabase> {
+export async function createDatabase(
+  options: { server?: number; install?: boolean; prefix?: string } = {},
+): Promise<TestDatabase> {
   const servers = inject('servers');
   const server = servers.at((options.server ?? 0) % servers.length) as string;
   return createDatabaseAt(server, options);
 }
 
 /** As `createDatabase`, on the server that `serverUrl` names. */
-export async function createDatabaseAt(serverUrl: string, options: { install?: boolean; prefix?: string } = {}): Promise<TestDatabase> {
+export async function createDatabaseAt(
+  serverUrl: string,
+  options: { install?: boolean; prefix?: string } = {},
+): Promise<TestDatabase> {
   const name = `${options.prefix ?? 't'}_${process.pid}_${Date.now().toString(36)}_${++counter}`;
+  const install = options.install ?? true;
+  // Absent while the SQL does not install; then installing here shows the error.
+  const template = install ? inject('templates')[serverUrl] : undefined;
   const admin = new pg.Client({ connectionString: serverUrl });
+  admin.on('error', () => {});
   await admin.connect();
-  await admin.query(`create database "${name}"`);
+  await admin.query(`create database "${name}"${template ? ` template "${template}"` : ''}`);
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   const extra: pg.Client[] = [];
@@ -52,9 +59,12 @@ export async function createDatabaseAt(serverUrl: string, options: { install?: b
     return client;
   };
   const client = await connect();
-  if (options.install ?? true) await installSchemas(client);
+  if (install && !template) await installInto(url.href);
   return {
-    name, url: url.href, client, connect,
+    name,
+    url: url.href,
+    client,
+    connect,
     sql: async (text, values) => (await client.query(text, values)).rows,
     drop: async () => {
       await Promise.all(extra.map((one) => one.end().catch(() => {})));
@@ -62,29 +72,4 @@ export async function createDatabaseAt(serverUrl: string, options: { install?: b
       await admin.end();
     },
   };
-}
-
-/** Run every migration and function file in order. */
-async function installSchemas(client: pg.Client): Promise<void> {
-  const migrations = readdirSync(join(root, 'migrations')).filter((file) => file.endsWith('.sql')).sort();
-  await client.query('begin; set local check_function_bodies = off');
-  const run = async (path: string): Promise<void> => {
-    try {
-      await client.query(readFileSync(join(root, path), 'utf8'));
-    } catch (error) {
-      throw new Error(`${path}: ${String(error)}`);
-    }
-  };
-  for (const file of migrations) await run(join('migrations', file));
-  for (const schema of ['pgq', 'pgq_node', 'londiste', 'kaja']) {
-    let files: string[] = [];
-    try {
-      files = readdirSync(join(root, 'sql', schema)).filter((file) => file.endsWith('.sql') && !file.startsWith('_')).sort();
-    } catch { /* schema has no functions yet */ }
-    for (const file of files) await run(join('sql', schema, file));
-  }
-  for (const schema of ['pgq', 'pgq_node', 'londiste', 'kaja']) {
-    if (readdirSync(join(root, 'sql')).includes(schema) && readdirSync(join(root, 'sql', schema)).includes('_grants.sql')) await run(join('sql', schema, '_grants.sql'));
-  }
-  await client.query('commit');
 }

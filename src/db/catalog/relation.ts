@@ -114,7 +114,7 @@ export async function findRelations(
   const parts = names.map(parseFqName);
   const rows = await session.query<RelationRow>(
     `${RELATION_COLUMNS}
-      join (select distinct * from pg_catalog.unnest($1::text[], $2::text[])) as w (schema, name)
+      join (select distinct * from rows from (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[]))) as w (schema, name)
         on w.schema = n.nspname and w.name = c.relname`,
     [parts.map((one) => one.schema), parts.map((one) => one.name)],
   );
