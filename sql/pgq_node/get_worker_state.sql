@@ -32,7 +32,7 @@ begin
         return;
     end if;
     if combined_queue is not null then
-        select n.node_type into combined_type from pgq_node.node_info n where n.queue_name = combined_queue;
+        select n.node_type into combined_type from pgq_node.node_info n where n.queue_name = get_worker_state.combined_queue;
         if not found then
             ret_note := 'Combinde queue node not found: ' || combined_queue; -- upstream's spelling
             return;
