@@ -6,10 +6,8 @@ const SECRET_WORDS =
   'password|passwd|passphrase|pwd|secret|client_secret|scram_client_key|scram_server_key|token';
 const SECRET_NAME = new RegExp(`(?:${SECRET_WORDS})$`, 'i');
 
-/* Userinfo of a URI: everything between the first colon after the scheme and the last @ of the word. */
-const URI_USERINFO = /((?:postgres(?:ql)?|https?):\/\/[^\s:@/?'"]*):[^\s'"]*@/gi;
-/* A URI whose password contains blanks or quotes: no host may contain @, so the last one on the line ends the password. */
-const URI_USERINFO_LOOSE = /((?:postgres(?:ql)?):\/\/[^\s:@/?'"]*):(?!\*\*\*@|\d+(?:[/?,\s]|$))[^\n]*@/gi;
+/* Userinfo of a URI, from its first colon to the last @ on the line before the next URI: a password may hold anything. */
+const URI_USERINFO = /((?:postgres(?:ql)?|https?):\/\/[^\s:@/?]*):(?:(?!postgres(?:ql)?:\/\/)[^\n])*@/gi;
 /* `password = value` in its three spellings: quoted twice (inside an SQL literal), quoted (even without an end), bare. */
 const KEYWORD = new RegExp(
   `([\\w-]*(?:${SECRET_WORDS})"?\\s*=\\s*)(?:''[^']*''\\S*|'(?:\\\\[^]|[^'\\\\])*(?:'|$)|"(?:\\\\[^]|[^"\\\\])*(?:"|$)|(?:\\\\[^]|[^\\s\\\\])+)`,
@@ -26,8 +24,7 @@ export function redactText(text: string): string {
   return text
     .replace(JSON_MEMBER, `$1"${MASK}"`)
     .replace(KEYWORD, `$1${MASK}`)
-    .replace(URI_USERINFO, `$1:${MASK}@`)
-    .replace(URI_USERINFO_LOOSE, `$1:${MASK}@`);
+    .replace(URI_USERINFO, `$1:${MASK}@`);
 }
 const SECRET_HINT = new RegExp(SECRET_WORDS, 'i');
 
