@@ -91,3 +91,7 @@ $$;
 create trigger kaja_table_version after insert or update or delete on londiste.table_info
     for each row execute function kaja.bump_table_version();
 alter table londiste.table_info enable always trigger kaja_table_version;
+
+-- When a queue goes, its captured tables stop logging. The body is in sql/kaja/forget_queue_captures.sql.
+create function kaja.forget_queue_captures() returns trigger language plpgsql as $$ begin return null; end $$;
+create trigger kaja_forget_captures after delete on pgq.queue for each row execute function kaja.forget_queue_captures();

@@ -17,12 +17,14 @@ returns text language sql stable set search_path = pg_catalog, pg_temp as $$
       from generate_series(0, i_tables - 1) n
 $$;
 
--- The same as dynamic SQL for the current v_table. i_select: everything after the column list, $1 = shape.
+-- The same as dynamic SQL for the current v_table. i_select: everything after the column list, $1 = shape; the character
+-- chr(1) stands for the captured table under its present name.
 create or replace function kaja._capture_execute(i_queue_id int, i_select text) returns text
 language sql immutable set search_path = pg_catalog, pg_temp as $$
     select format('execute format(%L, v_table%s) using v_shape;',
-                  format('insert into pgq.event_%s_%%s (ev_id, ev_time, ev_type, ev_data, ev_extra1) ', i_queue_id) || i_select,
-                  case when i_select like '%\%1$I%' or i_select like '%\%I.\%I%' then ', tg_table_schema, tg_table_name' else '' end)
+                  format('insert into pgq.event_%s_%%s (ev_id, ev_time, ev_type, ev_data, ev_extra1) ', i_queue_id)
+                      || replace(replace(i_select, '%', '%%'), chr(1), '%I.%I'),
+                  case when strpos(i_select, chr(1)) > 0 then ', tg_table_schema, tg_table_name' else '' end)
 $$;
 
 -- What every capture function does first: exact settings, the event table to write to.
@@ -80,11 +82,11 @@ begin
         if i_capture.style = 'key' then
             -- INSERT: rows that are still there, as they are now. DELETE: rows that are gone; what stands there again is put back.
             v_current := case i_op when 'INSERT' then
-                kaja._capture_execute(i_queue_id, v_head || format($f$'I/' || $1, (t.*)::text, %s from only %%I.%%I t where exists (select from newtab k where %s)$f$, v_name, v_match))
+                kaja._capture_execute(i_queue_id, v_head || format($f$'I/' || $1, (t.*)::text, %s from only %s t where exists (select from newtab k where %s)$f$, v_name, chr(1), v_match))
               else
                 kaja._capture_execute(i_queue_id, v_head || format($f$'D/' || $1, (k.*)::text, %s from oldtab k$f$, v_name))
                 || E'\n            ' ||
-                kaja._capture_execute(i_queue_id, v_head || format($f$'U/' || $1, (t.*)::text, %s from only %%I.%%I t where exists (select from oldtab k where %s)$f$, v_name, v_match))
+                kaja._capture_execute(i_queue_id, v_head || format($f$'U/' || $1, (t.*)::text, %s from only %s t where exists (select from oldtab k where %s)$f$, v_name, chr(1), v_match))
               end;
         end if;
         return format($f$
@@ -155,10 +157,10 @@ $f$, 'kaja.current_table_' || i_queue_id, kaja._capture_prologue(i_queue_id, i_h
                  where m.is_new or not m.has_new
                  order by m.is_new) x$f$, i_capture.relid, v_name, v_old_key, v_alias, v_new_key, v_alias));
     v_current := kaja._capture_execute(i_queue_id, v_head || format($f$'D/' || $1, (k.*)::text, %s from oldtab k
-                 where not exists (select from only %%I.%%I t where %s)
-                   and not exists (select from newtab t where %s)$f$, v_name, v_match, v_match)) || E'\n            '
+                 where not exists (select from only %s t where %s)
+                   and not exists (select from newtab t where %s)$f$, v_name, chr(1), v_match, v_match)) || E'\n            '
               || kaja._capture_execute(i_queue_id, v_head || format($f$case when exists (select from oldtab k where %s) then 'U/' else 'I/' end || $1, (t.*)::text, %s
-                  from only %%I.%%I t where exists (select from newtab k where %s)$f$, v_match, v_name, v_match));
+                  from only %s t where exists (select from newtab k where %s)$f$, v_match, v_name, chr(1), v_match));
     return format($f$
 declare
     v_table    bigint := pg_sequence_last_value(%L::regclass);
@@ -222,14 +224,13 @@ returns text language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     v_changed text;  -- did the key change?
 begin
-    select coalesce(string_agg(format('row_to_json(old) ->> %1$L is distinct from row_to_json(new) ->> %1$L', c.key), ' or '), 'true') into v_changed
+    select coalesce(string_agg(format('row_to_json(old) ->> %1$L is null or row_to_json(old) ->> %1$L is distinct from row_to_json(new) ->> %1$L', c.key), ' or '), 'true') into v_changed
       from unnest(i_capture.key_attnums) k(attnum) join json_each_text(i_capture.columns) c on c.value = k.attnum::text;
     return format($f$
 declare
     v_table    bigint := pg_sequence_last_value(%L::regclass);
     v_settings text[];
     v_shape    text;
-    v_static   boolean := false;
 begin
 %s    if tg_op = 'DELETE' then
         v_shape := kaja.names_of(row_to_json(old));
@@ -238,13 +239,12 @@ begin
     end if;
     if v_shape = %L then
         v_shape := %L;
-        v_static := true;
     end if;
     if tg_op = 'INSERT' then
         %s
     elsif tg_op = 'DELETE' then
         %s
-    elsif not v_static or %s then
+    elsif %s then
         %s
         %s
     else

@@ -32,26 +32,51 @@ export async function catchUp(context: CopyContext, table: LocalTable, writer: S
           where c.queue_name = $1 and c.table_name = $2`,
         [queue, table.tableName, context.consumer],
       );
-      if (at >= worker || (await eventsBetween(provider, queue, at, worker)) <= BigInt(context.batchMaxEvents)) {
+      if (
+        at >= worker ||
+        (await eventsBetween(provider, queue, at, worker)) <= BigInt(context.batchMaxEvents)
+      ) {
         failpoint('copy-caught-up');
         await setTableState(writer, context, table.tableName, `wanna-sync:${at}`);
         failpoint('copy-wanna-sync');
         return;
       }
-      const batch = await provider.one<Batch>('select * from kaja.next_batch($1, $2, $3, $4, null)', [queue, consumer, BigInt(context.batchMaxEvents), 1_000_000]);
+      const batch = await provider.one<Batch>('select * from kaja.next_batch($1, $2, $3, $4, null)', [
+        queue,
+        consumer,
+        BigInt(context.batchMaxEvents),
+        1_000_000,
+      ]);
       if (batch.batch_id === null) continue;
       if (batch.prev_tick_id === at) {
         const sql = await provider.value<string>('select kaja.event_range_sql($1, $2, $3, null, $4)', [
-          queue, batch.prev_tick_id, batch.cur_tick_id, eventCondition([table.tableName], false),
+          queue,
+          batch.prev_tick_id,
+          batch.cur_tick_id,
+          eventCondition([table.tableName], false),
         ]);
         await writer.transaction(async () => {
-          await replayEvents(provider, writer, queue, sql as string, new Map([[table.tableName, route]]), plans);
-          await writer.execute('update kaja.table_copy set copy_tick = $3 where queue_name = $1 and table_name = $2', [queue, table.tableName, batch.cur_tick_id]);
+          await replayEvents(
+            provider,
+            writer,
+            queue,
+            sql as string,
+            new Map([[table.tableName, route]]),
+            plans,
+          );
+          await writer.execute(
+            'update kaja.table_copy set copy_tick = $3 where queue_name = $1 and table_name = $2',
+            [queue, table.tableName, batch.cur_tick_id],
+          );
         });
       } else if (batch.cur_tick_id !== at) {
-        throw new KajaError('lost-position', `copy of table ${table.tableName} stands at tick ${at}, its consumer at ${batch.prev_tick_id}`, {
-          hint: `resync ${table.tableName}`,
-        });
+        throw new KajaError(
+          'lost-position',
+          `copy of table ${table.tableName} stands at tick ${at}, its consumer at ${batch.prev_tick_id}`,
+          {
+            hint: `resync ${table.tableName}`,
+          },
+        );
       }
       await provider.query('select pgq.finish_batch($1)', [batch.batch_id]);
     }

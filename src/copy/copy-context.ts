@@ -28,7 +28,12 @@ export interface CopyContext {
 export const copyConsumer = (consumer: string, table: string): string => `${consumer}.copy.${table}`;
 
 /** Store a table's merge state. */
-export async function setTableState(session: Session, context: Pick<CopyContext, 'queue' | 'log'>, table: string, state: string | null): Promise<void> {
+export async function setTableState(
+  session: Session,
+  context: Pick<CopyContext, 'queue' | 'log'>,
+  table: string,
+  state: string | null,
+): Promise<void> {
   await callRet(session, 'londiste.local_set_table_state', [context.queue, table, null, state]);
   context.log.info(`Table ${table} status changed to '${state ?? 'none'}'`);
 }

@@ -18,7 +18,11 @@ export interface CopyProgress {
  * Start the row of a copy in `kaja.table_copy` and keep its figures fresh.
  * @param estimatedRows rows the provider's statistics promise
  */
-export async function beginProgress(context: CopyContext, table: string, estimatedRows: number): Promise<CopyProgress> {
+export async function beginProgress(
+  context: CopyContext,
+  table: string,
+  estimatedRows: number,
+): Promise<CopyProgress> {
   const started = Date.now();
   const lanes = new Map<number, number>();
   let rows = 0;
@@ -39,12 +43,10 @@ export async function beginProgress(context: CopyContext, table: string, estimat
   let storing: Promise<unknown> = Promise.resolve();
   const store = (count: number): Promise<unknown> =>
     session
-      .execute('update kaja.table_copy set rows_copied = $3, bytes_copied = $4 where queue_name = $1 and table_name = $2', [
-        context.queue,
-        table,
-        BigInt(count),
-        BigInt(bytes()),
-      ])
+      .execute(
+        'update kaja.table_copy set rows_copied = $3, bytes_copied = $4 where queue_name = $1 and table_name = $2',
+        [context.queue, table, BigInt(count), BigInt(bytes())],
+      )
       .catch(() => {});
   const timer = setInterval(() => {
     storing = storing.then(() => store(estimate()));

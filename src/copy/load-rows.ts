@@ -19,7 +19,8 @@ import { openReadersAtTick, type SnapshotReaders } from './snapshot-readers.ts';
  */
 export async function loadRows(context: CopyContext, table: LocalTable, writer: Session): Promise<void> {
   const { queue, log } = context;
-  if (!table.route) throw new KajaError('table-missing', `table ${table.destName} does not exist on this node`);
+  if (!table.route)
+    throw new KajaError('table-missing', `table ${table.destName} does not exist on this node`);
   const keepRows = table.attrs.get('skip_truncate') === '1';
   const jobs = keepRows ? 1 : Math.max(1, context.jobs);
   const provider = await context.openProvider(`copy ${table.tableName}`);
@@ -39,7 +40,8 @@ export async function loadRows(context: CopyContext, table: LocalTable, writer: 
     const columns = await readCopyColumns(context, table, reader, writer, source.name);
     const ranges = await planRanges(reader, source.name, jobs);
     const progress = await beginProgress(context, table.tableName, source.estimatedRows);
-    const load = (): Promise<void> => loadRanges(context, table, { ranges, columns, readers, writers, onMoved: progress.moved });
+    const load = (): Promise<void> =>
+      loadRanges(context, table, { ranges, columns, readers, writers, onMoved: progress.moved });
     try {
       await dropForeignKeys(context, table, writer);
       log.info(`Starting full copy of ${table.tableName} at tick ${readers.tick}`);
@@ -50,7 +52,8 @@ export async function loadRows(context: CopyContext, table: LocalTable, writer: 
         });
       } else {
         await writer.query(table.route.empty);
-        while (writers.length < Math.min(jobs, ranges.length)) writers.push(await context.openWriter(`copy ${table.tableName}`));
+        while (writers.length < Math.min(jobs, ranges.length))
+          writers.push(await context.openWriter(`copy ${table.tableName}`));
         await load();
         failpoint('copy-rows-loaded');
         await buildPending(context, table.tableName, writer);
@@ -60,7 +63,9 @@ export async function loadRows(context: CopyContext, table: LocalTable, writer: 
       await progress.end();
     }
     failpoint('copy-committed');
-    log.info(`${table.tableName}: copy finished: ${progress.bytes()} bytes, ${progress.rows()} rows in ${progress.seconds()} s`);
+    log.info(
+      `${table.tableName}: copy finished: ${progress.bytes()} bytes, ${progress.rows()} rows in ${progress.seconds()} s`,
+    );
     await writer.query(`analyze ${table.route.dest}`);
   } finally {
     await readers.close();
@@ -68,12 +73,16 @@ export async function loadRows(context: CopyContext, table: LocalTable, writer: 
   }
 }
 
-async function markLoaded(context: CopyContext, table: LocalTable, writer: Session, tick: bigint): Promise<void> {
-  await writer.execute('update kaja.table_copy set copy_tick = $3, finished_at = clock_timestamp() where queue_name = $1 and table_name = $2', [
-    context.queue,
-    table.tableName,
-    tick,
-  ]);
+async function markLoaded(
+  context: CopyContext,
+  table: LocalTable,
+  writer: Session,
+  tick: bigint,
+): Promise<void> {
+  await writer.execute(
+    'update kaja.table_copy set copy_tick = $3, finished_at = clock_timestamp() where queue_name = $1 and table_name = $2',
+    [context.queue, table.tableName, tick],
+  );
   await setTableState(writer, context, table.tableName, 'catching-up');
 }
 

@@ -17,7 +17,10 @@ export async function buildPending(context: CopyContext, table: string, writer: 
     context.log.info(`${table}: ${statement.slice(0, 120)}`);
     await writer.transaction(async () => {
       await writer.query(statement);
-      await writer.execute('update kaja.table_copy set pending_ddl = pending_ddl[2:] where queue_name = $1 and table_name = $2', [context.queue, table]);
+      await writer.execute(
+        'update kaja.table_copy set pending_ddl = pending_ddl[2:] where queue_name = $1 and table_name = $2',
+        [context.queue, table],
+      );
     });
   }
   failpoint('copy-ddl-restored');

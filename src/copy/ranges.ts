@@ -39,7 +39,10 @@ export async function planRanges(reader: Session, table: string, jobs: number): 
   );
   return leaves.flatMap((leaf): TableRange[] => {
     const from = `${leaf.only ? 'only ' : ''}${quoteIdent(leaf.schema)}.${quoteIdent(leaf.name)}`;
-    const parts = jobs <= 1 || leaf.kind !== 'r' ? 1 : Math.max(1, Math.min(jobs * 4, Math.floor(leaf.blocks / MIN_BLOCKS)));
+    const parts =
+      jobs <= 1 || leaf.kind !== 'r'
+        ? 1
+        : Math.max(1, Math.min(jobs * 4, Math.floor(leaf.blocks / MIN_BLOCKS)));
     if (parts === 1) return [{ from, where: null }];
     const step = Math.ceil(leaf.blocks / parts);
     return Array.from({ length: parts }, (_, n) => {

@@ -41,9 +41,12 @@ export async function openReadersAtTick(request: SnapshotRequest): Promise<Snaps
       async () => {
         const exported = await maker.value<string>('select pg_export_snapshot()');
         const made = (await maker.value<bigint>('select kaja.tick_at_snapshot($1)', [queue])) as bigint;
-        if (request.consumer) await maker.query('select pgq.register_consumer_at($1, $2, $3)', [queue, request.consumer, made]);
+        if (request.consumer)
+          await maker.query('select pgq.register_consumer_at($1, $2, $3)', [queue, request.consumer, made]);
         for (const session of sessions) {
-          await session.query(`begin isolation level repeatable read read only; set transaction snapshot '${exported}'`);
+          await session.query(
+            `begin isolation level repeatable read read only; set transaction snapshot '${exported}'`,
+          );
         }
         return made;
       },

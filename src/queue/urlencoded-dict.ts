@@ -5,7 +5,9 @@ export type Dict = Map<string, string | null>;
 
 const decode = (text: string): string => decodeURIComponent(text.replaceAll('+', ' '));
 const encode = (text: string): string =>
-  encodeURIComponent(text).replaceAll('%20', '+').replace(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
+  encodeURIComponent(text)
+    .replaceAll('%20', '+')
+    .replace(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
 
 /** Decode, for example, `londiste.table_info.table_attrs`. Null and '' give an empty dictionary. */
 export function parseDict(text: string | null | undefined): Dict {
@@ -22,5 +24,7 @@ export function parseDict(text: string | null | undefined): Dict {
 /** Encode; an empty dictionary gives null, as the column stores it. */
 export function formatDict(dict: Dict): string | null {
   if (dict.size === 0) return null;
-  return [...dict].map(([key, value]) => (value === null ? encode(key) : `${encode(key)}=${encode(value)}`)).join('&');
+  return [...dict]
+    .map(([key, value]) => (value === null ? encode(key) : `${encode(key)}=${encode(value)}`))
+    .join('&');
 }

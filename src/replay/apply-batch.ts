@@ -43,7 +43,14 @@ interface PlannedTable {
 /** SQLSTATE class 23: the order of the events may be what satisfies the constraint. */
 const isConstraintViolation = (error: unknown): boolean => sqlstateOf(error)?.startsWith('23') ?? false;
 
-const newOutcome = (): TableOutcome => ({ inserted: 0, updated: 0, deleted: 0, updateMissing: 0, deleteMissing: 0, insertFound: 0 });
+const newOutcome = (): TableOutcome => ({
+  inserted: 0,
+  updated: 0,
+  deleted: 0,
+  updateMissing: 0,
+  deleteMissing: 0,
+  insertFound: 0,
+});
 
 type Row = Record<string, unknown>;
 const num = (row: Row | undefined, key: string): number => Number(row?.[key] ?? 0);
@@ -70,15 +77,22 @@ export async function applyBatch(
   };
   const truncated = new Map<string, bigint>();
   const upstream = new Set<TableRoute>();
-  const shapes = new Map<string, { route: TableRoute; shape: string; ops: Set<string>; first: bigint; last: bigint }>();
+  const shapes = new Map<
+    string,
+    { route: TableRoute; shape: string; ops: Set<string>; first: bigint; last: bigint }
+  >();
   let ignored = 0;
   for (const group of groups) {
     const type = parseEventType(group.type);
     if (type.kind === 'control') continue;
     if (type.kind === 'execute' || type.kind === 'unknown') {
-      throw new KajaError('apply.unhandled-event', `event type ${group.type.slice(0, 40)} in the queue is not known to this version`, {
-        hint: 'install a newer kaja on this node',
-      });
+      throw new KajaError(
+        'apply.unhandled-event',
+        `event type ${group.type.slice(0, 40)} in the queue is not known to this version`,
+        {
+          hint: 'install a newer kaja on this node',
+        },
+      );
     }
     const route = group.tableName === null ? undefined : routes.get(group.tableName);
     if (!route) {
@@ -89,7 +103,13 @@ export async function applyBatch(
       upstream.add(route);
     } else {
       const id = `${route.tableName}\n${type.shape}`;
-      const known = shapes.get(id) ?? { route, shape: type.shape, ops: new Set<string>(), first: group.firstEvent, last: group.lastEvent };
+      const known = shapes.get(id) ?? {
+        route,
+        shape: type.shape,
+        ops: new Set<string>(),
+        first: group.firstEvent,
+        last: group.lastEvent,
+      };
       known.ops.add(type.op);
       if (group.firstEvent < known.first) known.first = group.firstEvent;
       if (group.lastEvent > known.last) known.last = group.lastEvent;
@@ -136,8 +156,17 @@ export async function applyBatch(
   }
   if (inEventOrder) {
     const plans = planned.map((one) => one.plan);
-    if (plans.length > 0) await target.query(`insert into pg_temp.kaja_outcome (plan_id) values ${plans.map((plan) => `(${plan.id})`).join(', ')}`);
-    await target.query(applyInOrder(plans, empties.map((route) => ({ tableName: route.tableName, statement: route.empty })), [...upstream]));
+    if (plans.length > 0)
+      await target.query(
+        `insert into pg_temp.kaja_outcome (plan_id) values ${plans.map((plan) => `(${plan.id})`).join(', ')}`,
+      );
+    await target.query(
+      applyInOrder(
+        plans,
+        empties.map((route) => ({ tableName: route.tableName, statement: route.empty })),
+        [...upstream],
+      ),
+    );
     const counters = await target.query<Row>('select * from pg_temp.kaja_outcome');
     for (const row of counters) {
       const plan = plans.find((one) => one.id === Number(row.plan_id));
@@ -172,22 +201,34 @@ function setBasedSteps(
   for (let turn = 0; turn <= turns; turn++) {
     const now = byRank.filter((one) => one.turn === turn);
     const keyed = now.filter((one) => one.plan.route.style === 'key' && !(directInserts && one.insertsOnly));
-    const expectations = new Map<RowPlan, { deletes: number; inserts: number; upserts: number; found: number; updated: number }>();
+    const expectations = new Map<
+      RowPlan,
+      { deletes: number; inserts: number; upserts: number; found: number; updated: number }
+    >();
     for (const { plan, afterEvent } of keyed) {
       steps.push({
         sql: reduceToNet(plan, { afterEvent }),
-        take: (row) => expectations.set(plan, { deletes: num(row, 'deletes_expected'), inserts: num(row, 'inserts_expected'), upserts: num(row, 'upserts'), found: 0, updated: 0 }),
+        take: (row) =>
+          expectations.set(plan, {
+            deletes: num(row, 'deletes_expected'),
+            inserts: num(row, 'inserts_expected'),
+            upserts: num(row, 'upserts'),
+            found: 0,
+            updated: 0,
+          }),
       });
     }
     for (const { plan } of [...keyed].reverse()) {
-      steps.push(...throughIndex(plan, {
-        sql: deleteNet(plan),
-        take: (row) => {
-          const outcome = outcomeOf(plan.route);
-          outcome.deleted += num(row, 'deleted');
-          outcome.deleteMissing += (expectations.get(plan)?.deletes ?? 0) - num(row, 'deleted_expected');
-        },
-      }));
+      steps.push(
+        ...throughIndex(plan, {
+          sql: deleteNet(plan),
+          take: (row) => {
+            const outcome = outcomeOf(plan.route);
+            outcome.deleted += num(row, 'deleted');
+            outcome.deleteMissing += (expectations.get(plan)?.deletes ?? 0) - num(row, 'deleted_expected');
+          },
+        }),
+      );
     }
     for (const one of now) {
       const { plan } = one;
@@ -205,31 +246,41 @@ function setBasedSteps(
         continue;
       }
       if (plan.route.style === 'insert_only' || (directInserts && one.insertsOnly)) {
-        steps.push({ sql: insertStaged(plan, range), take: (_row, affected) => { outcomeOf(plan.route).inserted += affected; } });
+        steps.push({
+          sql: insertStaged(plan, range),
+          take: (_row, affected) => {
+            outcomeOf(plan.route).inserted += affected;
+          },
+        });
         continue;
       }
-      steps.push(...throughIndex(plan,
-        {
-          sql: updateNet(plan),
-          take: (row) => {
-            const outcome = outcomeOf(plan.route);
-            const expected = expectations.get(plan);
-            outcome.updated += num(row, 'updated');
-            outcome.insertFound += num(row, 'insert_found');
-            if (expected) Object.assign(expected, { found: num(row, 'insert_found'), updated: num(row, 'updated') });
+      steps.push(
+        ...throughIndex(
+          plan,
+          {
+            sql: updateNet(plan),
+            take: (row) => {
+              const outcome = outcomeOf(plan.route);
+              const expected = expectations.get(plan);
+              outcome.updated += num(row, 'updated');
+              outcome.insertFound += num(row, 'insert_found');
+              if (expected)
+                Object.assign(expected, { found: num(row, 'insert_found'), updated: num(row, 'updated') });
+            },
           },
-        },
-        {
-          sql: insertNet(plan),
-          take: (row) => {
-            const outcome = outcomeOf(plan.route);
-            const expected = expectations.get(plan);
-            outcome.inserted += num(row, 'inserted');
-            // Rows that had to exist but had to be inserted. With a filter, rows may have begun to match.
-            if (expected && plan.route.where === null) outcome.updateMissing += num(row, 'inserted') - (expected.inserts - expected.found);
+          {
+            sql: insertNet(plan),
+            take: (row) => {
+              const outcome = outcomeOf(plan.route);
+              const expected = expectations.get(plan);
+              outcome.inserted += num(row, 'inserted');
+              // Rows that had to exist but had to be inserted. With a filter, rows may have begun to match.
+              if (expected && plan.route.where === null)
+                outcome.updateMissing += num(row, 'inserted') - (expected.inserts - expected.found);
+            },
           },
-        },
-      ));
+        ),
+      );
     }
   }
   return steps;
@@ -239,7 +290,9 @@ function setBasedSteps(
 function throughIndex(plan: RowPlan, ...steps: Step[]): Step[] {
   if (!plan.route.keyIndexed) return steps;
   return [
-    { sql: 'set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_seqscan = off' },
+    {
+      sql: 'set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_seqscan = off',
+    },
     ...steps,
     { sql: 'set local enable_hashjoin = on; set local enable_mergejoin = on; set local enable_seqscan = on' },
   ];

@@ -3,13 +3,18 @@ import type { Session } from '../db/session.ts';
 import type { TableOutcome } from './apply-batch.ts';
 
 /** Did the changes meet rows they did not expect? */
-export const diverged = (one: TableOutcome): boolean => one.updateMissing + one.deleteMissing + one.insertFound > 0;
+export const diverged = (one: TableOutcome): boolean =>
+  one.updateMissing + one.deleteMissing + one.insertFound > 0;
 
 /**
  * Add outcomes to `kaja.table_stats`, in the transaction that applied them.
  * @param tables outcomes by logical table name
  */
-export async function saveOutcomes(target: Session, queue: string, tables: ReadonlyMap<string, TableOutcome>): Promise<void> {
+export async function saveOutcomes(
+  target: Session,
+  queue: string,
+  tables: ReadonlyMap<string, TableOutcome>,
+): Promise<void> {
   const all = [...tables];
   if (all.length === 0) return;
   const column = (pick: (one: TableOutcome) => number): number[] => all.map(([, one]) => pick(one));

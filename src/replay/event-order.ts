@@ -5,7 +5,16 @@
  */
 import { quoteLiteral } from '../db/names.ts';
 import { isStaged } from './net-effect.ts';
-import { field, filterOf, keyColumns, type RowPlan, rowType, type TableRoute, targetOf, writtenColumns } from './row-plan.ts';
+import {
+  field,
+  filterOf,
+  keyColumns,
+  type RowPlan,
+  rowType,
+  type TableRoute,
+  targetOf,
+  writtenColumns,
+} from './row-plan.ts';
 
 /** A TRUNCATE to carry out when its event's turn comes. */
 export interface OrderedTruncate {
@@ -38,8 +47,12 @@ function applyOne(plan: RowPlan): string {
         ${count(plan, 'inserted')}
       end if;`;
   }
-  const match = keyColumns(plan).map((column) => `t.${column.dest} = ${field('n.r', column)}`).join(' and ');
-  const sets = columns.filter((column) => !column.key && column.updatable).map((column) => `${column.dest} = ${field('n.r', column)}`);
+  const match = keyColumns(plan)
+    .map((column) => `t.${column.dest} = ${field('n.r', column)}`)
+    .join(' and ');
+  const sets = columns
+    .filter((column) => !column.key && column.updatable)
+    .map((column) => `${column.dest} = ${field('n.r', column)}`);
   const remove = `delete from ${targetOf(plan)} t using ${source} where ${match};
         get diagnostics v_rows = row_count;`;
   const change =
@@ -72,12 +85,17 @@ export function applyInOrder(
   truncates: readonly OrderedTruncate[],
   upstream: readonly TableRoute[],
 ): string {
-  const cases = plans.map((plan) => `    if ${isStaged(plan, 'e')} then\n      ${applyOne(plan)}\n      continue;\n    end if;`);
+  const cases = plans.map(
+    (plan) => `    if ${isStaged(plan, 'e')} then\n      ${applyOne(plan)}\n      continue;\n    end if;`,
+  );
   const empties = truncates.map(
-    (one) => `    if e.ev_type = 'R' and e.ev_extra1 = ${quoteLiteral(one.tableName)} then\n      ${one.statement};\n      continue;\n    end if;`,
+    (one) =>
+      `    if e.ev_type = 'R' and e.ev_extra1 = ${quoteLiteral(one.tableName)} then\n      ${one.statement};\n      continue;\n    end if;`,
   );
   const others = upstream.map(
-    (route) => `    if e.ev_extra1 = ${quoteLiteral(route.tableName)} and e.ev_type ~ '^([IUD]$|[IUD]:|\\{")' then
+    (
+      route,
+    ) => `    if e.ev_extra1 = ${quoteLiteral(route.tableName)} and e.ev_type ~ '^([IUD]$|[IUD]:|\\{")' then
       perform kaja.apply_upstream_event(e.ev_type, e.ev_data, ${quoteLiteral(route.dest)});
       continue;
     end if;`,

@@ -30,7 +30,9 @@ const netRows = (plan: RowPlan): string =>
   `select n.op, n.existed, n.data::${rowType(plan)} as r from pg_temp.kaja_net n where n.plan_id = ${plan.id} offset 0`;
 
 const keyMatch = (plan: RowPlan): string =>
-  keyColumns(plan).map((column) => `t.${column.dest} = ${field('n.r', column)}`).join(' and ');
+  keyColumns(plan)
+    .map((column) => `t.${column.dest} = ${field('n.r', column)}`)
+    .join(' and ');
 
 /**
  * Insert-only batch: straight into the table. Fails with unique_violation when a row is there already; the caller
@@ -49,11 +51,18 @@ export function insertStaged(plan: RowPlan, range: EventRange): string {
  * Returns one row: number of deletes and of others that expect an existing row, number of rows not expected to exist.
  */
 export function reduceToNet(plan: RowPlan, range: EventRange): string {
-  const keys = keyColumns(plan).map((column) => field('e.r', column)).join(', ');
+  const keys = keyColumns(plan)
+    .map((column) => field('e.r', column))
+    .join(', ');
   const filter = filterOf(plan, 'e.r');
-  const existed = "(case when e.op = 'D' then 0 else 1 end) - sum(case e.op when 'I' then 1 when 'D' then -1 else 0 end) over (partition by " + keys + ')';
+  const existed =
+    "(case when e.op = 'D' then 0 else 1 end) - sum(case e.op when 'I' then 1 when 'D' then -1 else 0 end) over (partition by " +
+    keys +
+    ')';
   // With a filter only a net insert or a delete of a matching row says what stood here before.
-  const expectation = filter ? `case when x.existed = 0 then 0 when x.op = 'D' and x.wanted then 1 end` : 'x.existed';
+  const expectation = filter
+    ? `case when x.existed = 0 then 0 when x.op = 'D' and x.wanted then 1 end`
+    : 'x.existed';
   return `with net as (
     insert into pg_temp.kaja_net (plan_id, op, existed, data)
     select ${plan.id}, case when x.op = 'D' then 'D' when x.wanted then 'U' else 'X' end, ${expectation}, x.data
@@ -103,7 +112,8 @@ export function insertNet(plan: RowPlan): string {
  */
 export function applyWholeRows(plan: RowPlan, range: EventRange): string {
   const columns = writtenColumns(plan);
-  const image = (row: string): string => `row(${columns.map((column) => field(row, column)).join(', ')})::text`;
+  const image = (row: string): string =>
+    `row(${columns.map((column) => field(row, column)).join(', ')})::text`;
   const filter = filterOf(plan, 'e.r');
   const list = columns.map((column) => column.dest).join(', ');
   return `with net as materialized (

@@ -75,8 +75,12 @@ export class PlanCache {
       [route.dest],
     );
     const columns = source.map((column): PlanColumn => {
-      const map = maps.find((one) => one.sourceAttnum === column.attnum) ?? maps.find((one) => column.attnum === null && one.sourceName === column.name);
-      const found = map ? dest.find((one) => one.attnum === map.destAttnum) : dest.find((one) => one.name === column.name);
+      const map =
+        maps.find((one) => one.sourceAttnum === column.attnum) ??
+        maps.find((one) => column.attnum === null && one.sourceName === column.name);
+      const found = map
+        ? dest.find((one) => one.attnum === map.destAttnum)
+        : dest.find((one) => one.name === column.name);
       // A mapped column that is gone here was dropped or left out on purpose.
       if (!found && !map) throw columnMissing(route, column.name);
       const written = found && !found.generated;
@@ -91,9 +95,13 @@ export class PlanCache {
     const keys = maps.filter((map) => map.keyPosition !== null).length;
     const present = columns.filter((column) => column.key && column.dest !== null).length;
     if (route.style === 'key' && (keys === 0 || present < keys)) {
-      throw new KajaError('table-unfit', `key columns of table ${route.tableName} are missing in its events or on this node`, {
-        hint: `remove-table and add-table it again, or restore the key`,
-      });
+      throw new KajaError(
+        'table-unfit',
+        `key columns of table ${route.tableName} are missing in its events or on this node`,
+        {
+          hint: `remove-table and add-table it again, or restore the key`,
+        },
+      );
     }
     return { id: this.#next++, route, shape, columns };
   }
@@ -114,11 +122,18 @@ export class PlanCache {
     if (local !== undefined) return parseShape(local);
     const remote = await this.#source().value<string>(read, [shape]);
     if (remote === undefined) {
-      throw new KajaError('apply.unknown-shape', `events of table ${route.tableName} have row shape ${shape}, which the provider does not know`, {
-        hint: 'restore kaja.shape on the provider, or resync the table',
-      });
+      throw new KajaError(
+        'apply.unknown-shape',
+        `events of table ${route.tableName} have row shape ${shape}, which the provider does not know`,
+        {
+          hint: 'restore kaja.shape on the provider, or resync the table',
+        },
+      );
     }
-    await this.#target.query('insert into kaja.shape (shape_id, columns) values ($1, $2) on conflict do nothing', [shape, remote]);
+    await this.#target.query(
+      'insert into kaja.shape (shape_id, columns) values ($1, $2) on conflict do nothing',
+      [shape, remote],
+    );
     return parseShape(remote);
   }
 }
@@ -134,7 +149,11 @@ function parseShape(text: string): SourceColumn[] {
 
 /** The error that stops a table's node until its structure is mended. */
 export function columnMissing(route: TableRoute, column: string): KajaError {
-  return new KajaError('column-missing', `column ${quoteIdent(column)} of table ${route.tableName} does not exist in ${route.dest} on this node`, {
-    hint: `alter table ${route.dest} add column ${quoteIdent(column)} with the provider's type; the batch is kept and tried again`,
-  });
+  return new KajaError(
+    'column-missing',
+    `column ${quoteIdent(column)} of table ${route.tableName} does not exist in ${route.dest} on this node`,
+    {
+      hint: `alter table ${route.dest} add column ${quoteIdent(column)} with the provider's type; the batch is kept and tried again`,
+    },
+  );
 }

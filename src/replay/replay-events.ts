@@ -39,7 +39,8 @@ export async function replayEvents(
   plans: PlanCache,
 ): Promise<ReplayResult> {
   const bytes = await stageEvents(source, eventSql, target);
-  if (bytes === 0) return { tables: new Map(), ignored: 0, inEventOrder: false, events: 0, bytes, control: [] };
+  if (bytes === 0)
+    return { tables: new Map(), ignored: 0, inEventOrder: false, events: 0, bytes, control: [] };
   const groups = await readGroups(target);
   const outcome = await applyBatch(target, groups, routes, (route, shape) => plans.find(route, shape));
   await saveOutcomes(target, queue, outcome.tables);

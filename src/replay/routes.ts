@@ -55,7 +55,11 @@ select t.table_name as "tableName", t.dest_name as "destName", t.merge_state as 
  * Read the node's tables with one query, whatever their number, and one for foreign keys when the order of tables counts.
  * @param role with 'marker' ordinary triggers and foreign keys fire while changes are applied
  */
-export async function readLocalTables(target: Session, queue: string, role: ApplyRole): Promise<LocalTable[]> {
+export async function readLocalTables(
+  target: Session,
+  queue: string,
+  role: ApplyRole,
+): Promise<LocalTable[]> {
   const rows = await target.query<TableRow>(TABLES_SQL, [queue, role === 'marker']);
   const ranks = role === 'marker' ? await foreignKeyRanks(target) : new Map<number, number>();
   return rows.map((row) => ({
@@ -72,11 +76,21 @@ function routeOf(row: TableRow, dest: string, rank: number): TableRoute {
   const where = parseDict(row.attrs).get('where') ?? null;
   const only = row.kind === 'r';
   const empty =
-    where !== null ? `delete from ${dest} where (${where}\n)`
-    : row.referencedOutside ? `delete from ${only ? 'only ' : ''}${dest}`
-    : `truncate ${only ? 'only ' : ''}${dest}`;
+    where !== null
+      ? `delete from ${dest} where (${where}\n)`
+      : row.referencedOutside
+        ? `delete from ${only ? 'only ' : ''}${dest}`
+        : `truncate ${only ? 'only ' : ''}${dest}`;
   return {
-    tableName: row.tableName, dest, only, style: row.style ?? 'key', where, inEventOrder: row.firing, keyIndexed: row.keyIndexed, empty, rank,
+    tableName: row.tableName,
+    dest,
+    only,
+    style: row.style ?? 'key',
+    where,
+    inEventOrder: row.firing,
+    keyIndexed: row.keyIndexed,
+    empty,
+    rank,
   };
 }
 

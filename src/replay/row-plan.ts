@@ -59,13 +59,15 @@ export function createRowType(plan: RowPlan): string {
 export const field = (row: string, column: PlanColumn): string => `(${row}).${quoteIdent(column.sourceName)}`;
 
 /** Columns that are written here. */
-export const writtenColumns = (plan: RowPlan): PlanColumn[] => plan.columns.filter((column) => column.dest !== null);
+export const writtenColumns = (plan: RowPlan): PlanColumn[] =>
+  plan.columns.filter((column) => column.dest !== null);
 
 /** Key columns in the order of the shape. */
 export const keyColumns = (plan: RowPlan): PlanColumn[] => plan.columns.filter((column) => column.key);
 
 /** `dest`, or `only dest` for a plain table in UPDATE and DELETE. */
-export const targetOf = (plan: RowPlan): string => (plan.route.only ? `only ${plan.route.dest}` : plan.route.dest);
+export const targetOf = (plan: RowPlan): string =>
+  plan.route.only ? `only ${plan.route.dest}` : plan.route.dest;
 
 /** Boolean expression over a parsed row: does it belong on this node? Null when every row does. */
 export function filterOf(plan: RowPlan, row: string): string | null {

@@ -22,7 +22,12 @@ export async function createStaging(target: Session): Promise<void> {
  * @param eventSql SELECT on the provider that yields the ten event columns
  * @returns bytes that travelled
  */
-export async function stageEvents(source: Session, eventSql: string, target: Session, signal?: AbortSignal): Promise<number> {
+export async function stageEvents(
+  source: Session,
+  eventSql: string,
+  target: Session,
+  signal?: AbortSignal,
+): Promise<number> {
   const result = await copyBetween({
     from: source,
     fromSql: `copy (select ${EVENT_COLUMNS} from (${eventSql}) e) to stdout`,

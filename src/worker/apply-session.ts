@@ -21,12 +21,16 @@ export type ApplyRoleChoice = 'auto' | ApplyRole;
 export async function becomeApplier(session: Session, choice: ApplyRoleChoice): Promise<ApplyRole> {
   await session.query(`select set_config('kaja.applying', '1', false)`);
   if (choice === 'marker') return 'marker';
-  for (const statement of [`set session_replication_role = replica`, `select londiste.set_session_replication_role('replica', false)`]) {
+  for (const statement of [
+    `set session_replication_role = replica`,
+    `select londiste.set_session_replication_role('replica', false)`,
+  ]) {
     try {
       await session.query(statement);
       return 'replica';
     } catch (error) {
-      if (sqlstateOf(error) !== '42501' || (choice === 'replica' && statement.startsWith('select'))) throw error;
+      if (sqlstateOf(error) !== '42501' || (choice === 'replica' && statement.startsWith('select')))
+        throw error;
     }
   }
   return 'marker';
@@ -36,7 +40,12 @@ export async function becomeApplier(session: Session, choice: ApplyRoleChoice): 
  * Open an apply session with its temporary tables.
  * @param location connection string of this node
  */
-export async function openApplySession(location: string, applicationName: string, choice: ApplyRoleChoice, signal?: AbortSignal): Promise<ApplySession> {
+export async function openApplySession(
+  location: string,
+  applicationName: string,
+  choice: ApplyRoleChoice,
+  signal?: AbortSignal,
+): Promise<ApplySession> {
   const session = await openSession(location, { purpose: 'apply', applicationName, signal });
   try {
     const role = await becomeApplier(session, choice);

@@ -10,11 +10,20 @@ import { isRegistered, type WorkerSettings } from './worker-settings.ts';
  * Carry out one event on a leaf, in the batch's transaction.
  * @throws KajaError for events this version does not know
  */
-export async function applyControlEvent(target: Session, event: ControlEvent, settings: WorkerSettings, log: Log): Promise<void> {
+export async function applyControlEvent(
+  target: Session,
+  event: ControlEvent,
+  settings: WorkerSettings,
+  log: Log,
+): Promise<void> {
   const { queue } = settings;
-  const call = (fn: string, ...args: unknown[]): Promise<unknown> => callRet(target, fn, [queue, ...args], log);
+  const call = (fn: string, ...args: unknown[]): Promise<unknown> =>
+    callRet(target, fn, [queue, ...args], log);
   if (event.type.startsWith('pgq.') && event.type !== 'pgq.tick-id' && event.extra1 !== queue) {
-    throw new KajaError('apply.foreign-event', `event ${event.id} of type ${event.type} belongs to queue ${event.extra1 ?? '(none)'}, not to ${queue}`);
+    throw new KajaError(
+      'apply.foreign-event',
+      `event ${event.id} of type ${event.type} belongs to queue ${event.extra1 ?? '(none)'}, not to ${queue}`,
+    );
   }
   switch (event.type) {
     case 'pgq.location-info':
@@ -27,7 +36,8 @@ export async function applyControlEvent(target: Session, event: ControlEvent, se
     case 'pgq.tick-id':
       return;
     case 'londiste.add-table':
-      if (isRegistered(event.data ?? '', settings.registerOnlyTables, settings.registerSkipTables)) await call('londiste.global_add_table', event.data);
+      if (isRegistered(event.data ?? '', settings.registerOnlyTables, settings.registerSkipTables))
+        await call('londiste.global_add_table', event.data);
       return;
     case 'londiste.remove-table':
       await call('londiste.global_remove_table', event.data);
@@ -41,8 +51,12 @@ export async function applyControlEvent(target: Session, event: ControlEvent, se
       await call('londiste.global_remove_seq', event.data);
       return;
     default:
-      throw new KajaError('apply.unhandled-event', `event ${event.id} has type ${event.type.slice(0, 60)}, which this version does not know`, {
-        hint: 'install a newer kaja on this node',
-      });
+      throw new KajaError(
+        'apply.unhandled-event',
+        `event ${event.id} has type ${event.type.slice(0, 60)}, which this version does not know`,
+        {
+          hint: 'install a newer kaja on this node',
+        },
+      );
   }
 }

@@ -30,14 +30,24 @@ export class CopyManager {
    * Start what can be started. States other than null and ok of tables that no copy works on are left-overs of a crash: they go on.
    * @param session session on this node, outside a transaction
    */
-  async startDue(session: Session, tables: readonly LocalTable[], context: CopyContext, parallel: number): Promise<void> {
+  async startDue(
+    session: Session,
+    tables: readonly LocalTable[],
+    context: CopyContext,
+    parallel: number,
+  ): Promise<void> {
     for (const [name, copy] of this.#running) {
-      if (!tables.some((table) => table.tableName === name)) copy.stop.abort(new Error(`table ${name} was removed`));
+      if (!tables.some((table) => table.tableName === name))
+        copy.stop.abort(new Error(`table ${name} was removed`));
     }
     for (const table of tables) {
       if (this.#running.size >= parallel) return;
       const state = table.mergeState;
-      if (this.#running.has(table.tableName) || (state !== null && state !== 'in-copy' && state !== 'catching-up')) continue;
+      if (
+        this.#running.has(table.tableName) ||
+        (state !== null && state !== 'in-copy' && state !== 'catching-up')
+      )
+        continue;
       if ((this.#failures.get(table.tableName)?.retryAt ?? 0) > Date.now()) continue;
       if (state === null) {
         await setTableState(session, context, table.tableName, 'in-copy');
@@ -103,9 +113,17 @@ async function storeFailure(context: CopyContext, table: string, text: string): 
  * Unregister consumers of copies that are over or whose tables were removed: left alone they would stop rotation on the provider.
  * @param provider session on the provider
  */
-export async function dropFinishedCopyConsumers(provider: Session, context: Pick<CopyContext, 'queue' | 'consumer' | 'log'>, tables: readonly LocalTable[]): Promise<void> {
+export async function dropFinishedCopyConsumers(
+  provider: Session,
+  context: Pick<CopyContext, 'queue' | 'consumer' | 'log'>,
+  tables: readonly LocalTable[],
+): Promise<void> {
   const prefix = copyConsumer(context.consumer, '');
-  const busy = new Set(tables.filter((table) => table.mergeState !== 'ok' && table.mergeState !== null).map((table) => copyConsumer(context.consumer, table.tableName)));
+  const busy = new Set(
+    tables
+      .filter((table) => table.mergeState !== 'ok' && table.mergeState !== null)
+      .map((table) => copyConsumer(context.consumer, table.tableName)),
+  );
   const registered = await provider.query<{ name: string }>(
     'select consumer_name as name from pgq.get_consumer_info($1) where starts_with(consumer_name, $2)',
     [context.queue, prefix],

@@ -40,12 +40,18 @@ export async function handOver(work: HandOver): Promise<boolean> {
     await work.target.transaction(async () => {
       if (tick < work.position) {
         const sql = (await work.provider.value<string>('select kaja.event_range_sql($1, $2, $3, null, $4)', [
-          work.queue, tick, work.position, eventCondition(routes.keys(), false),
+          work.queue,
+          tick,
+          work.position,
+          eventCondition(routes.keys(), false),
         ])) as string;
         await replayEvents(work.provider, work.target, work.queue, sql, routes, work.plans);
         failpoint('sync-applied');
       }
-      await work.target.execute('update kaja.table_copy set copy_tick = null where queue_name = $1 and table_name = $2', [work.queue, table.tableName]);
+      await work.target.execute(
+        'update kaja.table_copy set copy_tick = null where queue_name = $1 and table_name = $2',
+        [work.queue, table.tableName],
+      );
       await setTableState(work.target, work, table.tableName, 'ok');
     });
     failpoint('sync-committed');

@@ -72,15 +72,26 @@ export class LeafWorker {
     if (state.tableVersion !== this.#tableVersion) await this.#loadTables(target, state, provider);
     const context = this.#copyContext(state);
     await this.#copies.startDue(target, this.#tables, context, this.#settings.parallelCopies);
-    if (await handOver({ target, provider, queue: this.#settings.queue, consumer: this.#settings.consumer, position: state.completedTick, tables: this.#tables, plans: this.#planCache(target), log: this.#log })) {
+    if (
+      await handOver({
+        target,
+        provider,
+        queue: this.#settings.queue,
+        consumer: this.#settings.consumer,
+        position: state.completedTick,
+        tables: this.#tables,
+        plans: this.#planCache(target),
+        log: this.#log,
+      })
+    ) {
       this.#tableVersion = undefined;
       return 'more';
     }
     if (state.holdTick !== null && state.holdTick <= state.completedTick) {
-      await target.execute('update kaja.hold set reached_at = coalesce(reached_at, clock_timestamp()) where queue_name = $1 and tick_id <= $2', [
-        this.#settings.queue,
-        state.completedTick,
-      ]);
+      await target.execute(
+        'update kaja.hold set reached_at = coalesce(reached_at, clock_timestamp()) where queue_name = $1 and tick_id <= $2',
+        [this.#settings.queue, state.completedTick],
+      );
       return { waitMs: HOLD_POLL_MS };
     }
     return this.#takeBatch(target, provider, state);
@@ -90,8 +101,15 @@ export class LeafWorker {
   async reset(error: unknown): Promise<void> {
     await this.close(false);
     try {
-      const session = await openSession(this.#settings.location, { purpose: 'admin', applicationName: `kaja ${this.#settings.consumer}` });
-      await callRet(session, 'pgq_node.set_consumer_error', [this.#settings.queue, this.#settings.consumer, errorLine(error)]).finally(() => session.close());
+      const session = await openSession(this.#settings.location, {
+        purpose: 'admin',
+        applicationName: `kaja ${this.#settings.consumer}`,
+      });
+      await callRet(session, 'pgq_node.set_consumer_error', [
+        this.#settings.queue,
+        this.#settings.consumer,
+        errorLine(error),
+      ]).finally(() => session.close());
     } catch (second) {
       this.#log.debug(`failure could not be stored: ${errorLine(second)}`);
     }
@@ -112,11 +130,15 @@ export class LeafWorker {
 
   async #openTarget(): Promise<Session> {
     const { location, consumer, applyRole, connectionLifetimeMs } = this.#settings;
-    if (connectionLifetimeMs > 0 && this.#target && Date.now() - this.#openedAt > connectionLifetimeMs) await this.close(false);
+    if (connectionLifetimeMs > 0 && this.#target && Date.now() - this.#openedAt > connectionLifetimeMs)
+      await this.close(false);
     if (this.#target?.closed) await this.close(false);
     if (!this.#target) {
       const { session, role } = await openApplySession(location, `kaja ${consumer}`, applyRole, this.#signal);
-      if (role === 'marker') this.#log.debug('session_replication_role may not be set: triggers and foreign keys of this node fire on replicated changes');
+      if (role === 'marker')
+        this.#log.debug(
+          'session_replication_role may not be set: triggers and foreign keys of this node fire on replicated changes',
+        );
       this.#target = session;
       this.#role = role;
       this.#openedAt = Date.now();
@@ -128,15 +150,18 @@ export class LeafWorker {
   async #elect(target: Session): Promise<boolean> {
     if (this.#elected) return true;
     const key = `kaja worker ${this.#settings.queue} ${this.#settings.consumer}`;
-    this.#elected = (await target.value<boolean>('select pg_try_advisory_lock(hashtextextended($1, 0))', [key])) ?? false;
+    this.#elected =
+      (await target.value<boolean>('select pg_try_advisory_lock(hashtextextended($1, 0))', [key])) ?? false;
     if (!this.#elected) this.#log.info('another worker of this node is running, waiting');
     return this.#elected;
   }
 
   async #acknowledge(target: Session, state: NodeState): Promise<void> {
     const { queue, consumer } = this.#settings;
-    if (!state.uptodate) await callRet(target, 'pgq_node.set_consumer_uptodate', [queue, consumer, true], this.#log);
-    if (state.error !== null && this.#tableVersion !== undefined) await callRet(target, 'pgq_node.set_consumer_error', [queue, consumer, null]);
+    if (!state.uptodate)
+      await callRet(target, 'pgq_node.set_consumer_uptodate', [queue, consumer, true], this.#log);
+    if (state.error !== null && this.#tableVersion !== undefined)
+      await callRet(target, 'pgq_node.set_consumer_error', [queue, consumer, null]);
   }
 
   async #openProvider(state: NodeState): Promise<Session> {
@@ -147,7 +172,11 @@ export class LeafWorker {
       this.#finishBatch = null;
     }
     if (!this.#provider) {
-      const session = await openSession(location, { purpose: 'read', applicationName: `kaja ${this.#settings.consumer}`, signal: this.#signal });
+      const session = await openSession(location, {
+        purpose: 'read',
+        applicationName: `kaja ${this.#settings.consumer}`,
+        signal: this.#signal,
+      });
       this.#provider = { session, location, node: state.providerNode };
       // The one batch the provider may still have open for us is compared with our position when it comes again.
     }
@@ -166,27 +195,53 @@ export class LeafWorker {
     await dropFinishedCopyConsumers(provider, this.#copyContext(state), this.#tables);
     if (this.#tables.every((table) => table.mergeState === 'ok' || table.mergeState === null)) {
       const session = await this.#openHere('foreign keys');
-      await restoreForeignKeys(session, this.#settings.queue, this.#settings.lockTimeoutMs, this.#log).finally(() => session.close());
+      await restoreForeignKeys(
+        session,
+        this.#settings.queue,
+        this.#settings.lockTimeoutMs,
+        this.#log,
+      ).finally(() => session.close());
     }
     this.#tableVersion = state.tableVersion;
   }
 
   #openHere(name: string): Promise<Session> {
-    return openSession(this.#settings.location, { purpose: 'admin', applicationName: `kaja ${this.#settings.consumer} ${name}`, signal: this.#signal });
+    return openSession(this.#settings.location, {
+      purpose: 'admin',
+      applicationName: `kaja ${this.#settings.consumer} ${name}`,
+      signal: this.#signal,
+    });
   }
 
   #copyContext(state: NodeState): CopyContext {
     const { queue, consumer, location, applyRole, copyJobs, batchMaxEvents } = this.#settings;
     const providerLocation = remoteLocation(state.providerLocation, this.#settings.remoteExtra);
     return {
-      queue, consumer, providerLocation, providerNode: state.providerNode, jobs: copyJobs, batchMaxEvents, log: this.#log, signal: this.#signal,
+      queue,
+      consumer,
+      providerLocation,
+      providerNode: state.providerNode,
+      jobs: copyJobs,
+      batchMaxEvents,
+      log: this.#log,
+      signal: this.#signal,
       openWriter: async (name) => {
-        const { session } = await openApplySession(location, `kaja ${consumer} ${name}`, applyRole, this.#signal);
+        const { session } = await openApplySession(
+          location,
+          `kaja ${consumer} ${name}`,
+          applyRole,
+          this.#signal,
+        );
         await becomeApplier(session, applyRole);
         return session;
       },
       openHere: (name) => this.#openHere(name),
-      openProvider: (name) => openSession(providerLocation, { purpose: 'read', applicationName: `kaja ${consumer} ${name}`, signal: this.#signal }),
+      openProvider: (name) =>
+        openSession(providerLocation, {
+          purpose: 'read',
+          applicationName: `kaja ${consumer} ${name}`,
+          signal: this.#signal,
+        }),
     };
   }
 
@@ -200,12 +255,15 @@ export class LeafWorker {
       failpoint('batch-finished');
     }
     await this.#reportWatermark(provider, state);
-    const limits = this.#tables.flatMap((table) => wannaSyncTick(table) ?? []).filter((tick) => tick > state.completedTick);
+    const limits = this.#tables
+      .flatMap((table) => wannaSyncTick(table) ?? [])
+      .filter((tick) => tick > state.completedTick);
     if (state.holdTick !== null) limits.push(state.holdTick);
     const maxTick = limits.length > 0 ? limits.reduce((a, b) => (a < b ? a : b)) : null;
-    const batch = await provider.one<Batch>('select batch_id, cur_tick_id, prev_tick_id from kaja.next_batch($1, $2, $3, $4, $5)', [
-      queue, consumer, BigInt(batchMaxEvents), 1_000_000, maxTick,
-    ]);
+    const batch = await provider.one<Batch>(
+      'select batch_id, cur_tick_id, prev_tick_id from kaja.next_batch($1, $2, $3, $4, $5)',
+      [queue, consumer, BigInt(batchMaxEvents), 1_000_000, maxTick],
+    );
     if (batch.batch_id === null) return 'idle';
     failpoint('batch-opened');
     if (batch.cur_tick_id === state.completedTick) {
@@ -213,9 +271,13 @@ export class LeafWorker {
       return 'more';
     }
     if (batch.prev_tick_id !== state.completedTick) {
-      throw new KajaError('lost-position', `lost position: batch of queue ${queue} goes from tick ${batch.prev_tick_id} to ${batch.cur_tick_id}, this node stands at ${state.completedTick}`, {
-        hint: 'was one of the databases restored? worker --rewind sets the provider back to this node',
-      });
+      throw new KajaError(
+        'lost-position',
+        `lost position: batch of queue ${queue} goes from tick ${batch.prev_tick_id} to ${batch.cur_tick_id}, this node stands at ${state.completedTick}`,
+        {
+          hint: 'was one of the databases restored? worker --rewind sets the provider back to this node',
+        },
+      );
     }
     await this.#applyBatch(target, provider, batch);
     this.#finishBatch = batch.batch_id;
@@ -228,11 +290,17 @@ export class LeafWorker {
     const routes = new Map<string, TableRoute>();
     for (const table of this.#tables) {
       if (table.mergeState !== 'ok' && table.mergeState !== '?') continue;
-      if (!table.route) throw new KajaError('table-missing', `table ${table.destName} does not exist on this node any more`, { hint: `create it again, or remove-table ${table.tableName}` });
+      if (!table.route)
+        throw new KajaError('table-missing', `table ${table.destName} does not exist on this node any more`, {
+          hint: `create it again, or remove-table ${table.tableName}`,
+        });
       routes.set(table.tableName, table.route);
     }
     const eventSql = (await provider.value<string>('select kaja.event_range_sql($1, $2, $3, null, $4)', [
-      queue, batch.prev_tick_id, batch.cur_tick_id, eventCondition(routes.keys(), true),
+      queue,
+      batch.prev_tick_id,
+      batch.cur_tick_id,
+      eventCondition(routes.keys(), true),
     ])) as string;
     const plans = this.#planCache(target);
     const result = await target.transaction(async () => {
@@ -246,11 +314,15 @@ export class LeafWorker {
     if (result.control.length > 0) this.#tableVersion = undefined;
     for (const [table, outcome] of result.tables) {
       if (outcome.updateMissing + outcome.deleteMissing + outcome.insertFound > 0) {
-        this.#log.warn(`table ${table} diverged: ${outcome.updateMissing} updates and ${outcome.deleteMissing} deletes found no row, ${outcome.insertFound} inserts found one (tick ${batch.cur_tick_id})`);
+        this.#log.warn(
+          `table ${table} diverged: ${outcome.updateMissing} updates and ${outcome.deleteMissing} deletes found no row, ${outcome.insertFound} inserts found one (tick ${batch.cur_tick_id})`,
+        );
       }
     }
     if (result.events > 0) {
-      this.#log.debug(`{count: ${result.events}, duration: ${((Date.now() - started) / 1000).toFixed(3)}, tick: ${batch.cur_tick_id}${result.inEventOrder ? ', in event order' : ''}}`);
+      this.#log.debug(
+        `{count: ${result.events}, duration: ${((Date.now() - started) / 1000).toFixed(3)}, tick: ${batch.cur_tick_id}${result.inEventOrder ? ', in event order' : ''}}`,
+      );
     }
   }
 
@@ -258,7 +330,11 @@ export class LeafWorker {
   async #reportWatermark(provider: Session, state: NodeState): Promise<void> {
     if (Date.now() - this.#watermarkAt < this.#settings.localWatermarkMs) return;
     this.#watermarkAt = Date.now();
-    await callRet(provider, 'pgq_node.set_subscriber_watermark', [this.#settings.queue, state.nodeName, state.completedTick]);
+    await callRet(provider, 'pgq_node.set_subscriber_watermark', [
+      this.#settings.queue,
+      state.nodeName,
+      state.completedTick,
+    ]);
     failpoint('watermark-sent');
   }
 }

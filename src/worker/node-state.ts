@@ -32,7 +32,9 @@ export async function readNodeState(target: Session, queue: string, consumer: st
     [queue, consumer],
   );
   if (row.code >= 300) {
-    throw new KajaError('not-a-node', `${row.note} (${target.location})`, { hint: 'create the node first: create-root or create-leaf' });
+    throw new KajaError('not-a-node', `${row.note} (${target.location})`, {
+      hint: 'create the node first: create-root or create-leaf',
+    });
   }
   return row;
 }

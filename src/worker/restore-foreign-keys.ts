@@ -14,15 +14,26 @@ interface PendingKey {
  * contradict stays pending and is logged; replication goes on.
  * @param session ordinary session on this node
  */
-export async function restoreForeignKeys(session: Session, queue: string, lockTimeoutMs: number, log: Log): Promise<void> {
-  const keys = await session.query<PendingKey>('select from_table, to_table, fkey_name from londiste.get_valid_pending_fkeys($1)', [queue]);
+export async function restoreForeignKeys(
+  session: Session,
+  queue: string,
+  lockTimeoutMs: number,
+  log: Log,
+): Promise<void> {
+  const keys = await session.query<PendingKey>(
+    'select from_table, to_table, fkey_name from londiste.get_valid_pending_fkeys($1)',
+    [queue],
+  );
   for (const key of keys) {
     log.info(`Creating fkey: ${key.fkey_name} (${key.from_table} --> ${key.to_table})`);
     try {
       for (let more = true; more; ) {
         more = await session.transaction(async () => {
           await session.query(`set local lock_timeout = ${Math.max(1000, lockTimeoutMs)}`);
-          const statement = await session.value<string>('select londiste.restore_table_fkey($1, $2, true)', [key.from_table, key.fkey_name]);
+          const statement = await session.value<string>('select londiste.restore_table_fkey($1, $2, true)', [
+            key.from_table,
+            key.fkey_name,
+          ]);
           if (!statement) return false;
           await session.query(statement);
           return true;

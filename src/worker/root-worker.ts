@@ -29,10 +29,15 @@ export class RootWorker {
   async runOnce(): Promise<LoopAnswer> {
     const { queue, consumer, location, loopDelayMs, globalWatermarkMs } = this.#settings;
     if (this.#session?.closed) this.#session = undefined;
-    this.#session ??= await openSession(location, { purpose: 'admin', applicationName: `kaja ${consumer}`, signal: this.#signal });
+    this.#session ??= await openSession(location, {
+      purpose: 'admin',
+      applicationName: `kaja ${consumer}`,
+      signal: this.#signal,
+    });
     const session = this.#session;
     const state = await readNodeState(session, queue, consumer);
-    if (!state.uptodate) await callRet(session, 'pgq_node.set_consumer_uptodate', [queue, consumer, true], this.#log);
+    if (!state.uptodate)
+      await callRet(session, 'pgq_node.set_consumer_uptodate', [queue, consumer, true], this.#log);
     if (state.error !== null) await callRet(session, 'pgq_node.set_consumer_error', [queue, consumer, null]);
     if (state.paused) return 'idle';
     const now = Date.now();
@@ -52,8 +57,15 @@ export class RootWorker {
   async reset(error: unknown): Promise<void> {
     await this.close();
     try {
-      const session = await openSession(this.#settings.location, { purpose: 'admin', applicationName: `kaja ${this.#settings.consumer}` });
-      await callRet(session, 'pgq_node.set_consumer_error', [this.#settings.queue, this.#settings.consumer, errorLine(error)]).finally(() => session.close());
+      const session = await openSession(this.#settings.location, {
+        purpose: 'admin',
+        applicationName: `kaja ${this.#settings.consumer}`,
+      });
+      await callRet(session, 'pgq_node.set_consumer_error', [
+        this.#settings.queue,
+        this.#settings.consumer,
+        errorLine(error),
+      ]).finally(() => session.close());
     } catch (second) {
       this.#log.debug(`failure could not be stored: ${errorLine(second)}`);
     }

@@ -19,7 +19,11 @@ const STOP_GRACE_MS = 3_000;
  * @param settings from the ini
  * @param options.until 'idle': end when there is nothing left to do (loop_delay = 0); 'once': one pass
  */
-export function createWorker(settings: WorkerSettings, log: Log, options: { until?: 'once' | 'idle' | 'stopped' } = {}): Service {
+export function createWorker(
+  settings: WorkerSettings,
+  log: Log,
+  options: { until?: 'once' | 'idle' | 'stopped' } = {},
+): Service {
   return {
     name: settings.consumer,
     run: async (signal) => {
@@ -44,7 +48,10 @@ export function createWorker(settings: WorkerSettings, log: Log, options: { unti
             if (worker instanceof RootWorker) worker = undefined;
           },
           runOnce: async () => {
-            worker ??= (await nodeType(settings)) === 'root' ? new RootWorker(settings, log, kill.signal) : new LeafWorker(settings, log, kill.signal, waker);
+            worker ??=
+              (await nodeType(settings)) === 'root'
+                ? new RootWorker(settings, log, kill.signal)
+                : new LeafWorker(settings, log, kill.signal, waker);
             return worker.runOnce();
           },
         });
@@ -58,11 +65,18 @@ export function createWorker(settings: WorkerSettings, log: Log, options: { unti
 }
 
 async function nodeType(settings: WorkerSettings): Promise<string> {
-  const session = await openSession(settings.location, { purpose: 'admin', applicationName: `kaja ${settings.consumer}` });
+  const session = await openSession(settings.location, {
+    purpose: 'admin',
+    applicationName: `kaja ${settings.consumer}`,
+  });
   try {
     const [row] = await callRet<{ node_type: string }>(session, 'pgq_node.get_node_info', [settings.queue]);
     if (row?.node_type === 'branch') {
-      throw new KajaError('state-refused', `node is a branch (${session.location}), which this version does not run yet`, { retry: 'never' });
+      throw new KajaError(
+        'state-refused',
+        `node is a branch (${session.location}), which this version does not run yet`,
+        { retry: 'never' },
+      );
     }
     return row?.node_type ?? '';
   } finally {

@@ -34,7 +34,10 @@ export class TickListener {
     await this.close();
     this.#retryAt = Date.now() + 10_000;
     try {
-      const session = await openSession(location, { purpose: 'listen', applicationName: `kaja listen ${this.#queue}` });
+      const session = await openSession(location, {
+        purpose: 'listen',
+        applicationName: `kaja listen ${this.#queue}`,
+      });
       session.client.on('notification', (message) => {
         if (message.payload === this.#queue) this.#waker.wake();
       });

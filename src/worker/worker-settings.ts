@@ -58,6 +58,11 @@ export function remoteLocation(location: string, extra: string): string {
   if (extra.trim() === '') return location;
   if (!/^postgres(ql)?:\/\//.test(location)) return `${location} ${extra}`;
   const pairs = [...extra.matchAll(/(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S+))/g)];
-  const query = pairs.map(([, key, quoted, plain]) => `${key}=${encodeURIComponent((quoted ?? plain ?? '').replace(/\\(.)/g, '$1'))}`).join('&');
+  const query = pairs
+    .map(
+      ([, key, quoted, plain]) =>
+        `${key}=${encodeURIComponent((quoted ?? plain ?? '').replace(/\\(.)/g, '$1'))}`,
+    )
+    .join('&');
   return `${location}${location.includes('?') ? '&' : '?'}${query}`;
 }
