@@ -11,6 +11,8 @@ import { toKajaError } from './sql-error.ts';
 const HIGH_WATER_BYTES = 256 * 1024;
 /** How long a side may take to acknowledge that the copy is over before its connection is dropped. */
 const SETTLE_MS = 15_000;
+/** A target that does not react to the end of its input waits for something else, a lock for example: cancel it. */
+const FAIL_MS = 250;
 
 /** What a copy moved. */
 export interface CopyResult {
@@ -131,16 +133,19 @@ async function readable(stream: NodeJS.ReadableStream, settled: Promise<void>): 
 async function drain(session: Session, stream: NodeJS.ReadableStream, settled: Promise<void>): Promise<void> {
   stream.on('data', () => {});
   stream.resume();
-  void session.cancel();
-  await withinGrace(session, settled);
+  await withinGrace(session, Promise.all([settled, session.cancel()]));
 }
 
 async function withinGrace(session: Session, settled: Promise<unknown>): Promise<void> {
+  if (!(await endsWithin(SETTLE_MS, settled))) session.destroy(new Error('COPY did not stop'));
+}
+
+async function endsWithin(ms: number, settled: Promise<unknown>): Promise<boolean> {
   const timer = new AbortController();
-  const late = sleep(SETTLE_MS, 'late', { signal: timer.signal, ref: false }).catch(() => 'late');
-  const winner = await Promise.race([settled, late]);
+  const late = sleep(ms, false, { signal: timer.signal }).catch(() => false);
+  const inTime = await Promise.race([settled.then(() => true), late]);
   timer.abort();
-  if (winner === 'late') session.destroy(new Error('COPY did not stop'));
+  return inTime;
 }
 
 /**
@@ -153,14 +158,18 @@ export function openCopyIn(session: Session, sql: string): CopyIn {
   const settled = new Promise<void>((resolve) => {
     release = resolve;
   });
-  let stream: Writable & { rowCount: number };
+  let started: (stream: Writable & { rowCount: number }) => void = () => {};
+  const starting = new Promise<Writable & { rowCount: number }>((resolve) => {
+    started = resolve;
+  });
   const opened = session.guard(async () => {
-    stream = session.client.query(copyFrom(sql, { highWaterMark: HIGH_WATER_BYTES }));
+    const stream = session.client.query(copyFrom(sql, { highWaterMark: HIGH_WATER_BYTES }));
     stream.on('error', (error) => {
       failure ??= toKajaError(error, session.location);
       release();
     });
     stream.once('finish', release);
+    started(stream);
     await settled;
     if (failure) throw failure;
   });
@@ -171,23 +180,31 @@ export function openCopyIn(session: Session, sql: string): CopyIn {
   const throwIfFailed = (): void => {
     if (failure) throw failure;
   };
+  /** The stream, once the session's earlier statements are through; without one the copy has failed already. */
+  const running = async (): Promise<Writable & { rowCount: number }> => {
+    const stream = await Promise.race([starting, settled]);
+    throwIfFailed();
+    return stream ?? starting;
+  };
   return {
     write: async (chunk) => {
-      throwIfFailed();
+      const stream = await running();
       // One chunk at a time: pg-copy-streams must not hold queued chunks when the server refuses one.
       await Promise.race([new Promise<void>((resolve) => stream.write(chunk, () => resolve())), settled]);
       throwIfFailed();
     },
     end: async () => {
-      throwIfFailed();
+      const stream = await running();
       stream.end();
       await opened;
       return stream.rowCount;
     },
     fail: async (reason) => {
-      if (failure || stream === undefined) return;
+      const stream = await running().catch(() => undefined);
+      if (!stream) return;
       stream.destroy(new Error(reason));
-      await withinGrace(session, settled);
+      if (await endsWithin(FAIL_MS, settled)) return;
+      await withinGrace(session, Promise.all([settled, session.cancel()]));
     },
   };
 }

@@ -45,6 +45,8 @@ export class Session implements AsyncDisposable {
   #lost: unknown;
   #closed = false;
   #running = 0;
+  /** A cancel request on its way; a statement sent before it arrived would be hit by it. */
+  #cancelling: Promise<boolean> | undefined;
   #inTransaction = false;
 
   /** Use `openSession`. */
@@ -125,6 +127,7 @@ export class Session implements AsyncDisposable {
     this.#throwIfUnusable();
     this.#running++;
     try {
+      await this.#cancelling;
       return await work();
     } catch (error) {
       if (this.#signal?.aborted) throw this.#aborted();
@@ -163,29 +166,16 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Ask the server, from a second connection, to stop the running statement.
+   * Ask the server, from a second connection, to stop the running statement. Later statements wait until it was asked, so only
+   * the running one is hit.
    * @returns whether the request was delivered; the statement may also have ended by itself
    */
   async cancel(): Promise<boolean> {
     if (this.closed) return false;
-    let second: Connected | undefined;
-    try {
-      second = await connect({
-        configs: [this.#config],
-        location: this.location,
-        applicationName: 'kaja cancel',
-        limits: { statementTimeoutMs: CANCEL_GRACE_MS },
-        signal: AbortSignal.timeout(CANCEL_GRACE_MS),
-      });
-      const { rows } = await second.client.query('select pg_catalog.pg_cancel_backend($1::int4) as sent', [
-        this.facts.backendPid,
-      ]);
-      return rows[0]?.sent === true;
-    } catch {
-      return false;
-    } finally {
-      await second?.client.end().catch(() => {});
-    }
+    this.#cancelling ??= this.#sendCancel().finally(() => {
+      this.#cancelling = undefined;
+    });
+    return this.#cancelling;
   }
 
   /** Say goodbye and close; never throws. A statement that still runs loses its connection after a short wait. */
@@ -209,6 +199,27 @@ export class Session implements AsyncDisposable {
     await this.close();
   }
 
+  async #sendCancel(): Promise<boolean> {
+    let second: Connected | undefined;
+    try {
+      second = await connect({
+        configs: [this.#config],
+        location: this.location,
+        applicationName: 'kaja cancel',
+        limits: { statementTimeoutMs: CANCEL_GRACE_MS },
+        signal: AbortSignal.timeout(CANCEL_GRACE_MS),
+      });
+      const { rows } = await second.client.query('select pg_catalog.pg_cancel_backend($1::int4) as sent', [
+        this.facts.backendPid,
+      ]);
+      return rows[0]?.sent === true;
+    } catch {
+      return false;
+    } finally {
+      await second?.client.end().catch(() => {});
+    }
+  }
+
   async #send(text: string, values?: readonly unknown[]): Promise<pg.QueryResult> {
     const result: pg.QueryResult | pg.QueryResult[] = await this.client.query(
       text,
@@ -220,6 +231,7 @@ export class Session implements AsyncDisposable {
   async #rollback(): Promise<void> {
     if (this.closed) return;
     try {
+      await this.#cancelling;
       await this.#send('rollback');
     } catch (error) {
       this.destroy(error);
