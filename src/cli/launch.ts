@@ -106,7 +106,7 @@ async function startInBackground(request: Launch, config: Config, pidfilePath: s
   const { command, io } = request;
   if (!command.daemon)
     throw new UsageError(`${command.name} does not run in the background`, { hint: 'leave -d out' });
-  const where = config ? `set it in [${config.section}] of ${request.ini}` : 'give --set';
+  const where = config ? `set it in [${config.section}] of ${request.ini}:` : 'give --set';
   if (!pidfilePath) throw new ConfigError('Daemon needs pidfile', { hint: `${where} pidfile = …` });
   if (!processKey(request, config, 'logfile'))
     throw new ConfigError('Daemon needs logfile', { hint: `${where} logfile = …` });
