@@ -259,7 +259,7 @@ export class LeafWorker {
       .flatMap((table) => wannaSyncTick(table) ?? [])
       .filter((tick) => tick > state.completedTick);
     if (state.holdTick !== null) limits.push(state.holdTick);
-    const maxTick = limits.length > 0 ? limits.reduce((a, b) => (a < b ? a : b)) : null;
+    const maxTick = limits.sort((a, b) => (a < b ? -1 : 1))[0] ?? null;
     const batch = await provider.one<Batch>(
       'select batch_id, cur_tick_id, prev_tick_id from kaja.next_batch($1, $2, $3, $4, $5)',
       [queue, consumer, BigInt(batchMaxEvents), 1_000_000, maxTick],
