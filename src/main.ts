@@ -10,12 +10,12 @@ import { errorLine, errorStack } from './errors/error-line.ts';
 const KILL_GRACE_MS = 1000;
 
 // `kaja tables | head` closes the pipe early: nobody wants to read about that.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
-}
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+// A terminal or pipe that takes the log may go away; the logfile and the work stay.
+process.stderr.on('error', () => {});
 
 const onSurprise = (error: unknown): void => {
   process.stderr.write(`kaja: ${errorLine(error)}\n`);

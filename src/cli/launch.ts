@@ -62,7 +62,8 @@ export async function launch(request: Launch): Promise<number> {
       if (count > 1) io.onKill(signal);
     },
   });
-  signals.onReload(() => handle.reopen());
+  // Only what stays has something to read again; for the rest SIGHUP means that the terminal is gone.
+  signals.onReload(() => (command.daemon ? handle.reopen() : signals.requestStop('SIGHUP')));
   try {
     if (pidfilePath) pidfile = claimPidfile(pidfilePath, (text) => log.warn(text));
     const ctx = createContext(request, config, { log, signals, progress });

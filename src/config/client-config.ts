@@ -36,7 +36,13 @@ export function toClientConfigs(
         ? { connectionTimeoutMillis: spec.connectTimeoutSeconds * 1000 }
         : {}),
     };
-    return sslAttempts(spec, server).map((ssl) => ({ ...base, ssl }));
+    // Always set, or node-postgres asks the environment.
+    const direct = spec.params.get('sslnegotiation') === 'direct';
+    return sslAttempts(spec, server).map((ssl) => ({
+      ...base,
+      ssl,
+      sslnegotiation: ssl && direct ? 'direct' : 'postgres',
+    }));
   });
 }
 

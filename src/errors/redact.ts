@@ -10,10 +10,10 @@ const SECRET_NAME = new RegExp(`(?:${SECRET_WORDS})$`, 'i');
 const URI_USERINFO = /((?:postgres(?:ql)?|https?):\/\/[^\s:@/?]*):(?:(?!postgres(?:ql)?:\/\/)[^\n])*@/gi;
 /* `password = value` in its three spellings: quoted twice (inside an SQL literal), quoted (even without an end), bare. Not what is masked already. */
 const KEYWORD = new RegExp(
-  `([\\w-]*(?:${SECRET_WORDS})"?\\s*=\\s*)(?!\\*{3}[;,)]?(?:\\s|$))(?:''[^']*''\\S*|'(?:\\\\[^]|[^'\\\\])*(?:'|$)|"(?:\\\\[^]|[^"\\\\])*(?:"|$)|(?:\\\\[^]|[^\\s\\\\])+)`,
+  `([\\w-]{0,40}(?:${SECRET_WORDS})"?\\s*=\\s*)(?!\\*{3}[;,)]?(?:\\s|$))(?:''[^']*''\\S*|'(?:\\\\[^]|[^'\\\\])*(?:'|$)|"(?:\\\\[^]|[^"\\\\])*(?:"|$)|(?:\\\\[^]|[^\\s\\\\])+)`,
   'gi',
 );
-const JSON_MEMBER = new RegExp(`("[\\w-]*(?:${SECRET_WORDS})"\\s*:\\s*)"(?:\\\\[^]|[^"\\\\])*"`, 'gi');
+const JSON_MEMBER = new RegExp(`("[\\w-]{0,40}(?:${SECRET_WORDS})"\\s*:\\s*)"(?:\\\\[^]|[^"\\\\])*"`, 'gi');
 
 /**
  * Replace every password in a text by `***`: connection URIs, `password=…` in any quoting, JSON members.

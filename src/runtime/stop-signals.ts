@@ -10,8 +10,8 @@ export interface StopSignals {
   readonly received: NodeJS.Signals | undefined;
   /** Register what SIGHUP does; several may. */
   onReload(hook: () => void): void;
-  /** Stop as if a signal had come. */
-  requestStop(): void;
+  /** Stop as if this signal had come. */
+  requestStop(signal: NodeJS.Signals): void;
   /** Take the handlers away again. */
   dispose(): void;
 }
@@ -46,7 +46,7 @@ export function installStopSignals(
       return received;
     },
     onReload: (hook) => void reloadHooks.push(hook),
-    requestStop: () => stop.abort(),
+    requestStop: onStop,
     dispose: () => {
       process.off('SIGINT', onStop).off('SIGTERM', onStop).off('SIGHUP', onReload);
     },

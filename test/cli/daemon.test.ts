@@ -111,6 +111,24 @@ describe('signals in the foreground', () => {
   });
 });
 
+describe('signals to a command that only waits', () => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)('%s ends it with exit code %i and without complaint', async (signal, code) => {
+    const child = start(ini, 'wait-sync');
+    let err = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      err += chunk.toString();
+    });
+    await eventually(() => err.includes('waiting'));
+    child.kill(signal);
+    expect(await once(child, 'close')).toEqual([code, null]);
+    expect(err.trim().split('\n')).toHaveLength(1);
+  });
+});
+
 describe('main.ts', () => {
   it('answers --version, and one line for an unknown command', () => {
     const kaja = (...words: string[]): { code: number | null; out: string; err: string } => {

@@ -72,6 +72,19 @@ const hold = defineCommand({
   },
 });
 
+const waitSync = defineCommand({
+  name: 'wait-sync',
+  args: '',
+  summary: 'wait',
+  section: 'londiste',
+  options: [],
+  async run(ctx) {
+    ctx.log.info('waiting');
+    await sleep(60_000, ctx.signal);
+    ctx.signal.throwIfAborted();
+  },
+});
+
 const ticker = defineCommand({
   name: 'ticker',
   args: '',
@@ -110,7 +123,15 @@ const doctor = defineCommand({
 });
 
 /** The registry of the fixture. */
-export const fixtureCommands: readonly AnyCommand[] = [addTable, tables, hold, ticker, queue, doctor];
+export const fixtureCommands: readonly AnyCommand[] = [
+  addTable,
+  tables,
+  hold,
+  waitSync,
+  ticker,
+  queue,
+  doctor,
+];
 
 if (process.argv[1] === import.meta.filename) {
   process.exitCode = await runProgram(process.argv.slice(2), fixtureCommands, {
