@@ -178,7 +178,9 @@ describe('copyBetween', () => {
     const before = process.memoryUsage().rss;
     let peak = before;
     const fromSql = `copy (select i, repeat(md5(i::text), 30) from generate_series(1, 210000) i) to stdout`;
-    await target.sql('drop table public.t; create unlogged table public.t (id int8, v text check (length(sha512(repeat(v, 2)::bytea)) = 64))');
+    await target.sql(
+      'drop table public.t; create unlogged table public.t (id int8, v text check (length(sha512(repeat(v, 2)::bytea)) = 64))',
+    );
     const result = await copyBetween({
       ...request(),
       fromSql,

@@ -261,6 +261,33 @@ describe.each(serverCount() > 1 ? [0, -1] : [0])('installSchemas on server %i', 
   });
 });
 
+describe('beside the genuine extension pgq', () => {
+  it('uses its schema as it is and leaves it alone when removed', async () => {
+    const db = await emptyDatabase(0);
+    // The servers of the tests carry no upstream extension: our own schema plays it, with a catalog row that says so.
+    const source = readInstallSource();
+    const pgqOnly = {
+      ...source,
+      migrations: source.migrations.filter((one) => one.schema === 'pgq'),
+      functions: source.functions.filter((one) => one.schema === 'pgq'),
+    };
+    const session = await sessionOn(db.url);
+    await installSchemas(session, { source: pgqOnly });
+    await db.sql(`drop schema kaja cascade; set allow_system_table_mods = on;
+      insert into pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+      values (9999999, 'pgq', (select oid from pg_roles where rolname = current_user), 'pg_catalog'::regnamespace, false, '3.5')`);
+    const before = await fingerprint(db);
+    const steps = await installSchemas(session);
+    expect(steps.map((step) => step.schema)).not.toContain('pgq');
+    expect(await installSchemas(session)).toEqual([]);
+    await db.sql(`select pgq.create_queue('q')`);
+    await db.sql(`select pgq.drop_queue('q')`);
+    const removed = await uninstallSchemas(session);
+    expect(removed).toContain('drop trigger kaja_current_table on pgq.queue');
+    expect(await fingerprint(db)).toEqual(before);
+  });
+});
+
 describe('ordinary roles', () => {
   it('lets a database owner without superuser and CREATEROLE install, use and uninstall', async () => {
     for (const server of serverCount() > 1 ? [0, -1] : [0]) {

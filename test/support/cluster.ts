@@ -3,7 +3,19 @@
  * Works as root (the server then runs as `nobody`) and as an ordinary user.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { accessSync, appendFileSync, chownSync, constants, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  appendFileSync,
+  chownSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -75,7 +87,9 @@ async function freePort(): Promise<number> {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', () => {
       const address = server.address();
-      server.close(() => (address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port'))));
+      server.close(() =>
+        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
+      );
     });
   });
 }
@@ -95,21 +109,36 @@ export async function startCluster(major: Major, settings: ClusterSettings = {})
   const identity = asRoot ? { uid: NOBODY, gid: NOBODY } : {};
   if (asRoot) for (const path of [dir, data]) chownSync(path, NOBODY, NOBODY);
   const env = { PATH: process.env.PATH ?? '', HOME: dir, LC_ALL: 'C' };
-  execFileSync(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N'], {
-    ...identity, env, stdio: 'pipe', cwd: dir,
-  });
+  execFileSync(
+    join(bin, 'initdb'),
+    ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N'],
+    {
+      ...identity,
+      env,
+      stdio: 'pipe',
+      cwd: dir,
+    },
+  );
   const port = await freePort();
   const lines = { ...DEFAULT_SETTINGS, ...settings };
   appendFileSync(
     join(data, 'postgresql.conf'),
-    ['', `port = ${port}`, `listen_addresses = '127.0.0.1'`, `unix_socket_directories = '${dir}'`,
-      ...Object.entries(lines).map(([key, value]) => `${key} = '${value}'`), ''].join('\n'),
+    [
+      '',
+      `port = ${port}`,
+      `listen_addresses = '127.0.0.1'`,
+      `unix_socket_directories = '${dir}'`,
+      ...Object.entries(lines).map(([key, value]) => `${key} = '${value}'`),
+      '',
+    ].join('\n'),
   );
   let server: ChildProcess | undefined;
 
-  const url = (database: string, user = 'postgres'): string => `postgres://${user}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
+  const url = (database: string, user = 'postgres'): string =>
+    `postgres://${user}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
   const exited = async (child: ChildProcess): Promise<void> => {
-    if (child.exitCode === null && child.signalCode === null) await new Promise((resolve) => child.once('exit', resolve));
+    if (child.exitCode === null && child.signalCode === null)
+      await new Promise((resolve) => child.once('exit', resolve));
   };
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     const child = server;
@@ -120,8 +149,15 @@ export async function startCluster(major: Major, settings: ClusterSettings = {})
   };
   const start = async (): Promise<void> => {
     let log = '';
-    const child = spawn(join(bin, 'postgres'), ['-D', data], { ...identity, env, cwd: dir, stdio: ['ignore', 'ignore', 'pipe'] });
-    child.stderr?.on('data', (chunk: Buffer) => { log = (log + chunk.toString()).slice(-8000); });
+    const child = spawn(join(bin, 'postgres'), ['-D', data], {
+      ...identity,
+      env,
+      cwd: dir,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    child.stderr?.on('data', (chunk: Buffer) => {
+      log = (log + chunk.toString()).slice(-8000);
+    });
     server = child;
     for (const deadline = Date.now() + 60_000; ; await sleep(50)) {
       if (child.exitCode !== null) throw new Error(`postgres ${major} did not start: ${log}`);
@@ -133,13 +169,18 @@ export async function startCluster(major: Major, settings: ClusterSettings = {})
         return;
       } catch (error) {
         await client.end().catch(() => {});
-        if (Date.now() > deadline) throw new Error(`postgres ${major} did not answer: ${String(error)}: ${log}`);
+        if (Date.now() > deadline)
+          throw new Error(`postgres ${major} did not answer: ${String(error)}: ${log}`);
       }
     }
   };
   await start();
   return {
-    major, port, dir, url, start,
+    major,
+    port,
+    dir,
+    url,
+    start,
     stop: () => end('SIGINT'),
     crash: async () => {
       const pidfile = join(data, 'postmaster.pid');
