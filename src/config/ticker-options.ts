@@ -7,6 +7,12 @@ const ignored = { type: 'ignored', group: 'former', help: former } as const;
 
 /** Everything a ticker's ini may say. */
 export const TICKER_OPTIONS = {
+  db: {
+    type: 'location',
+    default: '',
+    group: 'databases',
+    help: 'connection string of a single database, instead of base_connstr and a list',
+  },
   base_connstr: {
     type: 'location',
     default: '',
@@ -44,7 +50,7 @@ export const TICKER_OPTIONS = {
     default: 1,
     min: 0.001,
     group: 'periods',
-    help: 'call pgq.ticker() for all queues at least this often',
+    help: "call pgq.ticker() this often in databases that have only PgQ's own extension",
   },
   ticker_min_period: {
     type: 'seconds',
