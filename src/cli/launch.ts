@@ -6,6 +6,7 @@ import {
   type SectionKind,
   type TickerConfig,
 } from '../config/load-config.ts';
+import { logSettings } from '../config/log-settings.ts';
 import { errorLine, errorStack } from '../errors/error-line.ts';
 import { ConfigError, UsageError } from '../errors/kaja-error.ts';
 import { isAbort } from '../errors/retry-policy.ts';
@@ -15,7 +16,6 @@ import { checkPidfile, claimPidfile, type Pidfile } from '../runtime/pidfile.ts'
 import { installStopSignals, type StopSignals } from '../runtime/stop-signals.ts';
 import { failureExitCode } from './exit-code.ts';
 import type { ProgramIo } from './io.ts';
-import { logSettings } from './log-settings.ts';
 import { formatTable, tableToObjects, toJson } from './output.ts';
 import { createProgress } from './progress.ts';
 

@@ -1,6 +1,7 @@
 /** Which log a command gets: from its ini and from -q, -v. */
-import type { LondisteConfig, TickerConfig } from '../config/load-config.ts';
+
 import { type LogSettings, type LogSink, levelOf } from '../log/logger.ts';
+import type { LondisteConfig, TickerConfig } from './load-config.ts';
 
 /**
  * Settings of the logger.
