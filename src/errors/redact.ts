@@ -8,9 +8,14 @@ const SECRET_NAME = new RegExp(`(?:${SECRET_WORDS})$`, 'i');
 
 /* Userinfo of a URI, from its first colon to the last @ on the line before the next URI: a password may hold anything. */
 const URI_USERINFO = /((?:postgres(?:ql)?|https?):\/\/[^\s:@/?]*):(?:(?!postgres(?:ql)?:\/\/)[^\n])*@/gi;
-/* `password = value` in its three spellings: quoted twice (inside an SQL literal), quoted (even without an end), bare. Not what is masked already. */
+/*
+ * `password = value` in its spellings: quoted twice (inside an SQL literal), quoted (even without an end), bare, and whatever sticks to it.
+ * Not what is masked already.
+ */
+const ANY = '(?:\\\\[^]|[^\\s\\\\])';
+const VALUE = `(?:''[^']*''|'(?:\\\\[^]|[^'\\\\])*(?:'|$)|"(?:\\\\[^]|[^"\\\\])*(?:"|$)|${ANY})${ANY}*`;
 const KEYWORD = new RegExp(
-  `([\\w-]{0,40}(?:${SECRET_WORDS})"?\\s*=\\s*)(?!\\*{3}[;,)]?(?:\\s|$))(?:''[^']*''\\S*|'(?:\\\\[^]|[^'\\\\])*(?:'|$)|"(?:\\\\[^]|[^"\\\\])*(?:"|$)|(?:\\\\[^]|[^\\s\\\\])+)`,
+  `([\\w-]{0,40}(?:${SECRET_WORDS})"?\\s*=\\s*)(?!\\*{3}[;,)]?(?:\\s|$))${VALUE}`,
   'gi',
 );
 const JSON_MEMBER = new RegExp(`("[\\w-]{0,40}(?:${SECRET_WORDS})"\\s*:\\s*)"(?:\\\\[^]|[^"\\\\])*"`, 'gi');

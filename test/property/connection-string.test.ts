@@ -53,7 +53,7 @@ describe('connection strings', () => {
 
   it('lose their password when redacted', () => {
     const secret = fc.string({ unit: fc.constantFrom(...'hunter2XYZ'), minLength: 8, maxLength: 16 });
-    const around = fc.string({ unit: fc.constantFrom("'", '\\', ' ', '=', '@', '/', '&', 'a') });
+    const around = fc.string({ unit: fc.constantFrom("'", '"', '\\', ' ', '=', '@', '/', '&', ';', 'a') });
     fc.assert(
       fc.property(secret, around, around, (word, before, after) => {
         const password = `${before}${word}${after}`;
