@@ -291,5 +291,6 @@ export async function openSession(
 
 function describeConfigs(configs: readonly pg.ClientConfig[]): string {
   const [first] = configs;
+  if (first?.connectionString !== undefined) return describeLocation(first.connectionString);
   return `${first?.database ?? '?'} at ${first?.host ?? 'localhost'}:${first?.port ?? 5432} as ${first?.user ?? '?'}`;
 }
