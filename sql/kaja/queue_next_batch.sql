@@ -45,7 +45,7 @@ begin
                  where t.tick_queue = v_sub.sub_queue and t.tick_id > v_sub.sub_last_tick
                    and (i_max_tick is null or t.tick_id <= i_max_tick)
                  order by t.tick_id
-                 limit greatest(i_max_ticks, 1)) c
+                 limit case when i_max_ticks is not null then greatest(i_max_ticks, 1) end) c
          where c.n = 1 or i_max_events is null or c.tick_event_seq - v_sub.prev_seq <= i_max_events
          order by c.tick_id desc limit 1;
         if v_next.id is null then

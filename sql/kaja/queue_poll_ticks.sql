@@ -4,13 +4,13 @@
 -- Queues with an external ticker, paused ones, and those whose tick lock is taken are passed over.
 -- Error: Invalid PgQ state, if stored transaction ids are in the future.
 --
--- What makes polling cheap is a note per queue in this session (setting kaja.polled_<queue_id>): "<tick> <event seq> …".
---   look   <since> <snapshot>  no event was visible in <snapshot>; the sequence stands there since <since>
---   fence  <xid> <snapshot>    the same; every transaction that moved the sequence so far has an id below <xid>
---   quiet                      and all of them have ended: until the sequence moves there is nothing to look for
--- A writer moves the sequence before it commits, so a sequence that stands still does not mean that all events were seen;
--- only "quiet" does. The transaction id is assigned before the sequence moves or a moment later (direct INSERT, genuine
--- extension), hence the wait of a second before the fence.
+-- What makes polling cheap is a note per queue in this session (setting kaja.polled_<queue_id>):
+--   <tick> <event seq> look <time> <snapshot>   no event was visible in <snapshot>; writers were looked for at <time>
+--   <tick> <event seq> quiet                    nothing to look for until the tick or the event sequence changes
+-- A writer moves the sequence before it commits, often before it has a transaction id, so a sequence that stands still does
+-- not mean that every event was seen. But moving it takes a lock on it until the end of the transaction: when nobody else
+-- holds that lock, and no event is visible in a snapshot taken after that, the queue is quiet. Once a second is often enough
+-- to look at locks.
 create or replace function kaja.poll_ticks(i_idle_period interval default null, out queue_name text, out tick_id bigint)
 returns setof record
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -19,9 +19,9 @@ declare
     v_note     text[];
     v_snapshot txid_snapshot;
     v_base     txid_snapshot;
-    v_since    timestamptz;
-    v_name     text;
-    v_fenced   bigint;
+    v_now      numeric;
+    v_looked   numeric;
+    v_calm     boolean;
 begin
     for v_queue in
         select q.queue_id, q.queue_name, q.queue_event_seq, t.tick_id, t.tick_snapshot, e.used as event_seq,
@@ -37,29 +37,31 @@ begin
                 or clock_timestamp() - t.tick_time >= coalesce(i_idle_period, q.queue_ticker_idle_period)
                 or current_setting('kaja.polled_' || q.queue_id, true) is distinct from concat_ws(' ', t.tick_id, e.used, 'quiet'))
     loop
-        v_name := 'kaja.polled_' || v_queue.queue_id;
-        v_note := v_queue.note;
-        if v_note[1] is distinct from v_queue.tick_id::text then
-            v_note := null;
-        end if;
+        v_note := case when v_queue.note[1] = v_queue.tick_id::text then v_queue.note end;
 
         if not v_queue.is_due then
+            v_now := extract(epoch from clock_timestamp());
+            v_calm := false;
+            v_looked := v_now;
+            if v_note[2] = v_queue.event_seq::text and v_note[3] = 'look' then
+                v_looked := v_note[4];
+                if v_now - v_looked >= 1 then
+                    v_looked := v_now;
+                    v_calm := not exists (
+                        select 1 from pg_locks l
+                         where l.locktype = 'relation' and l.relation = v_queue.queue_event_seq::regclass
+                           and l.database = (select d.oid from pg_database d where d.datname = current_database())
+                           and l.mode = 'RowExclusiveLock' and l.pid is distinct from pg_backend_pid());
+                end if;
+            end if;
+
             v_snapshot := txid_current_snapshot();
-            v_base := coalesce(nullif(v_note[5], '')::txid_snapshot, v_queue.tick_snapshot);
+            v_base := coalesce(v_note[5]::txid_snapshot, v_queue.tick_snapshot);
             if txid_snapshot_xmax(v_snapshot) >= txid_snapshot_xmax(v_queue.tick_snapshot)
                and (v_base::text = v_snapshot::text or not kaja.queue_holds_events(v_queue.queue_id, v_base, v_snapshot)) then
-                if v_note[2] is distinct from v_queue.event_seq::text then
-                    v_note := array[v_queue.tick_id::text, v_queue.event_seq::text, 'look', extract(epoch from clock_timestamp())::text, ''];
-                elsif v_note[3] = 'look' and extract(epoch from clock_timestamp()) - v_note[4]::numeric >= 1 then
-                    v_note[3] := 'fence';
-                    v_note[4] := txid_current();
-                elsif v_note[3] = 'fence' and txid_snapshot_xmin(v_snapshot) > v_note[4]::bigint then
-                    v_note := array[v_queue.tick_id::text, v_queue.event_seq::text, 'quiet'];
-                end if;
-                if v_note[3] <> 'quiet' then
-                    v_note[5] := v_snapshot;
-                end if;
-                perform set_config(v_name, array_to_string(v_note, ' '), false);
+                perform set_config('kaja.polled_' || v_queue.queue_id,
+                    concat_ws(' ', v_queue.tick_id, v_queue.event_seq,
+                              case when v_calm then 'quiet' else concat_ws(' ', 'look', v_looked, v_snapshot) end), false);
                 continue;
             end if;
         end if;

@@ -3,7 +3,6 @@
 -- for now(). ev_owner: sub_id of the only subscription that shall see it, or null.
 -- Errors: Queue name must not be NULL; No such queue; Insert into queue disallowed; Queue '<name>' allows max <n> events
 -- from one TX.
--- The transaction id is assigned before the sequence moves: kaja.poll_ticks relies on it.
 create or replace function pgq.insert_event_raw(
     queue_name text, ev_id bigint, ev_time timestamptz, ev_owner int, ev_retry int,
     ev_type text, ev_data text, ev_extra1 text, ev_extra2 text, ev_extra3 text, ev_extra4 text) returns bigint
@@ -13,7 +12,7 @@ declare
     v_id    bigint;
     v_count int;
 begin
-    select q.queue_id, q.queue_data_pfx, q.queue_cur_table, txid_current() as xid, nextval(q.queue_event_seq) as next_id,
+    select q.queue_id, q.queue_data_pfx, q.queue_cur_table, nextval(q.queue_event_seq) as next_id,
            q.queue_disable_insert, q.queue_per_tx_limit
       into v_queue
       from pgq.queue q where q.queue_name = insert_event_raw.queue_name;
