@@ -36,5 +36,7 @@ begin
     loop
         execute v_grant.statement;
     end loop;
+    -- Queues that were created before the roles.
+    perform pgq.grant_perms(q.queue_name) from pgq.queue q;
 end;
 $$;
