@@ -36,7 +36,7 @@ begin
         if v_table.dropped_ddl is not null and v_oid is not null then
             -- Without a copy in progress the rows are the user's.
             if v_table.merge_state in ('in-copy', 'catching-up') then
-                execute 'truncate only ' || londiste.quote_fqname(v_table.dest);
+                perform londiste._truncate_copied(v_table.dest);
             end if;
             execute v_table.dropped_ddl;
         end if;

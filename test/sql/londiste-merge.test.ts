@@ -135,6 +135,30 @@ describe.each(SERVERS)('londiste merge of partitions, %s server', (_label, serve
     expect(await add('p1', name, ['no_merge'])).toBe(`200 Table added: public.${name}`);
   });
 
+  it('makes indexes again and empties the table when the partition that leads the copy is removed', async () => {
+    const name = await table('p1', 'p2');
+    await add('p1', name, ['merge_all']);
+    await db.sql(
+      `begin; set local session_replication_role = replica; insert into public.${name} values (1, 'half'); commit`,
+    );
+    await setCopy('p1', name, { state: 'in-copy', ddl: false });
+    const ddl = `create index ${name}_a on public.${name} (v); create index ${name}_b on public.${name} (v, id)`;
+    await db.sql(`select londiste.local_set_table_struct('p1', $1, $2)`, [name, ddl]);
+    expect(await ret(db, `londiste.local_remove_table('p1', $1)`, [name])).toBe(
+      `200 Table removed: public.${name}`,
+    );
+    expect(
+      await column(db, `select count(*)::int from pg_index where indrelid = $1::regclass`, [
+        `public.${name}`,
+      ]),
+    ).toEqual([3]);
+    expect(await column(db, `select count(*)::int from public.${name}`)).toEqual([0]);
+    // the other partition still refuses changes
+    await expect(db.sql(`truncate public.${name}`)).rejects.toThrow(
+      `to queue 'p2': change not allowed (TRUNCATE)`,
+    );
+  });
+
   it('takes attributes and virtual tables to all partitions', async () => {
     await db.sql(`select londiste.global_add_table('p1', 'virt'), londiste.global_add_table('p2', 'virt')`);
     expect(await add('p1', 'virt', ['virtual_table', 'merge_all'], 'handler=vt')).toBe(
