@@ -1,15 +1,15 @@
 /** The bulk part of an initial copy: rows of a table as they were at a tick, in parallel ranges. */
 import { copyBetween } from '../db/copy-stream.ts';
+import { planRanges, type TableRange } from '../db/ranges.ts';
 import type { Session } from '../db/session.ts';
 import { KajaError } from '../errors/kaja-error.ts';
+import { openReadersAtTick, type SnapshotReaders } from '../queue/snapshot-readers.ts';
 import type { LocalTable } from '../replay/routes.ts';
 import { failpoint } from '../runtime/failpoint.ts';
 import { type CopyColumns, findSourceTable, readCopyColumns } from './copy-columns.ts';
 import { type CopyContext, copyConsumer, setTableState } from './copy-context.ts';
 import { beginProgress } from './copy-progress.ts';
 import { buildPending } from './pending-ddl.ts';
-import { planRanges, type TableRange } from './ranges.ts';
-import { openReadersAtTick, type SnapshotReaders } from './snapshot-readers.ts';
 
 /**
  * Load a table's rows; afterwards it is `catching-up` at the tick of the snapshot.

@@ -25,6 +25,7 @@ export const FAILPOINTS = [
   'watermark-sent',
   'install-before-commit',
   'create-node-registered',
+  'hold-reached',
   'repair-applied',
 ] as const;
 

@@ -1,8 +1,8 @@
 /** The session that writes into a node's tables without firing its triggers. */
 import { openSession, type Session } from '../db/session.ts';
 import { sqlstateOf } from '../db/sql-error.ts';
-import type { ApplyRole } from '../replay/routes.ts';
-import { createStaging } from '../replay/staging.ts';
+import type { ApplyRole } from './routes.ts';
+import { createStaging } from './staging.ts';
 
 /** An apply session and what it was able to switch off. */
 export interface ApplySession {

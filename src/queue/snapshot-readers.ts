@@ -18,6 +18,8 @@ export interface SnapshotRequest {
   /** Register (or move) this consumer at the tick, so that the events after it are kept. */
   readonly consumer?: string | undefined;
   readonly applicationName: string;
+  /** Statements for each reading session before its transaction begins: temporary tables. */
+  readonly prepare?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -36,6 +38,7 @@ export async function openReadersAtTick(request: SnapshotRequest): Promise<Snaps
   const maker = await openSession(location, { purpose: 'admin', applicationName, signal });
   try {
     for (let n = 0; n < Math.max(1, request.readers); n++) sessions.push(await open());
+    if (request.prepare) for (const session of sessions) await session.query(request.prepare);
     await maker.query('select kaja.lock_ticks($1)', [queue]);
     const tick = await maker.transaction(
       async () => {

@@ -1,6 +1,6 @@
 /** Parts of a table that can be read in parallel. */
-import { quoteFqName, quoteIdent } from '../db/names.ts';
-import type { Session } from '../db/session.ts';
+import { quoteFqName, quoteIdent } from './names.ts';
+import type { Session } from './session.ts';
 
 /** One part: a SELECT without columns, for example `only t where ctid >= …`. */
 export interface TableRange {
