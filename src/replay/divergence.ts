@@ -1,6 +1,6 @@
 /** Counters per table: how much was applied, and where a change met something it should not have met. */
 import type { Session } from '../db/session.ts';
-import type { TableOutcome } from './apply-batch.ts';
+import type { TableOutcome } from './table-outcome.ts';
 
 /** Did the changes meet rows they did not expect? */
 export const diverged = (one: TableOutcome): boolean =>

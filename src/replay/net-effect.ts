@@ -46,34 +46,33 @@ export function insertStaged(plan: RowPlan, range: EventRange): string {
 }
 
 /**
- * Reduce the plan's events to one row per key in kaja_net: op U (stands afterwards), D (deleted) or X (does not
- * match the filter any more), and whether the row must have existed before (null: cannot be known).
- * Returns one row: number of deletes and of others that expect an existing row, number of rows not expected to exist.
+ * Reduce a table's events, whatever their shapes, to one row per key in kaja_net: op U (stands afterwards), D (deleted) or X
+ * (does not match the filter any more), and whether the row must have existed before (null: cannot be known).
+ * Returns a row per plan: plan_id, deletes that expect a row, rows expected not to exist, rows that stand afterwards.
  */
-export function reduceToNet(plan: RowPlan, range: EventRange): string {
-  const keys = keyColumns(plan)
-    .map((column) => field('e.r', column))
-    .join(', ');
-  const filter = filterOf(plan, 'e.r');
-  const existed =
-    "(case when e.op = 'D' then 0 else 1 end) - sum(case e.op when 'I' then 1 when 'D' then -1 else 0 end) over (partition by " +
-    keys +
-    ')';
+export function reduceToNet(plans: readonly RowPlan[], range: EventRange): string {
+  const keyNames = (plans[0] ? keyColumns(plans[0]) : []).map((_, n) => `k${n}`).join(', ');
+  const filtered = plans.some((plan) => plan.route.where !== null);
+  const events = plans.map((plan) => {
+    const keys = keyColumns(plan).map((column, n) => `${field('e.r', column)} as k${n}`);
+    return `select ${plan.id} as plan_id, e.ev_id, e.op, e.data, ${filterOf(plan, 'e.r') ?? 'true'} as wanted, ${keys.join(', ')} from (${stagedRows(plan, range)}) e`;
+  });
   // With a filter only a net insert or a delete of a matching row says what stood here before.
-  const expectation = filter
+  const expectation = filtered
     ? `case when x.existed = 0 then 0 when x.op = 'D' and x.wanted then 1 end`
     : 'x.existed';
   return `with net as (
     insert into pg_temp.kaja_net (plan_id, op, existed, data)
-    select ${plan.id}, case when x.op = 'D' then 'D' when x.wanted then 'U' else 'X' end, ${expectation}, x.data
-      from (select e.op, e.data, ${filter ?? 'true'} as wanted, ${existed} as existed,
-                   row_number() over (partition by ${keys} order by e.ev_id desc) as n
-              from (${stagedRows(plan, range)}) e) x
+    select x.plan_id, case when x.op = 'D' then 'D' when x.wanted then 'U' else 'X' end, ${expectation}, x.data
+      from (select e.plan_id, e.op, e.data, e.wanted,
+                   (case when e.op = 'D' then 0 else 1 end) - sum(case e.op when 'I' then 1 when 'D' then -1 else 0 end) over (partition by ${keyNames}) as existed,
+                   row_number() over (partition by ${keyNames} order by e.ev_id desc) as n
+              from (${events.join('\n      union all\n')}) e) x
      where x.n = 1
-    returning op, existed)
-  select count(*) filter (where op = 'D' and existed = 1) as deletes_expected,
-         count(*) filter (where op = 'U' and existed = 0) as inserts_expected,
-         count(*) filter (where op = 'U') as upserts, count(*) filter (where op <> 'U') as deletes from net`;
+    returning plan_id, op, existed)
+  select plan_id, count(*) filter (where op = 'D' and existed = 1) as deletes_expected,
+         count(*) filter (where op = 'U' and existed = 0) as inserts_expected, count(*) filter (where op = 'U') as upserts
+    from net group by plan_id`;
 }
 
 /** Delete what ended deleted. Returns deleted rows, and those of them that were expected. */
@@ -107,30 +106,78 @@ export function insertNet(plan: RowPlan): string {
 }
 
 /**
- * Tables without a key: rows are matched as a whole and equal rows are counted, so that exactly as many of several equal
- * rows go as went on the provider. Returns rows inserted, deleted, and deletes that found no row.
+ * Take away every row the batch touches and insert those that stand afterwards: for batches whose rows pass a unique value
+ * among each other, which no order of single updates may do while the constraint is checked row by row.
+ * Values of this node's own columns are put aside and back. Only for `replaceable` routes.
  */
-export function applyWholeRows(plan: RowPlan, range: EventRange): string {
+export function replaceNet(plan: RowPlan): {
+  readonly keep: string | null;
+  readonly remove: string;
+  readonly add: string;
+} {
   const columns = writtenColumns(plan);
-  const image = (row: string): string =>
-    `row(${columns.map((column) => field(row, column)).join(', ')})::text`;
-  const filter = filterOf(plan, 'e.r');
   const list = columns.map((column) => column.dest).join(', ');
-  return `with net as materialized (
-    select min(e.data) as data, ${image('e.r')} as image, sum(case e.op when 'D' then -1 else 1 end)::int as n
-      from (${stagedRows(plan, range)}) e${filter ? ` where ${filter}` : ''} group by 2),
-  gone as (
+  const values = columns.map((column) => field('n.r', column)).join(', ');
+  const own = plan.ownColumns;
+  const kept = `pg_temp.kaja_own_${plan.id}`;
+  const keys = keyColumns(plan);
+  const keptMatch = keys.map((column, n) => `o.kaja_key_${n} = ${field('n.r', column)}`).join(' and ');
+  const keep =
+    own.length === 0
+      ? null
+      : `create temp table kaja_own_${plan.id} on commit drop as
+    select ${keys.map((column, n) => `t.${column.dest} as kaja_key_${n}`).join(', ')}, ${own.map((name) => `t.${name}`).join(', ')}
+      from ${targetOf(plan)} t, (${netRows(plan)}) n where n.op = 'U' and ${keyMatch(plan)}`;
+  const fresh = `insert into ${plan.route.dest} (${list}) overriding system value select ${values} from (${netRows(plan)}) n where n.op = 'U'`;
+  const add =
+    own.length === 0
+      ? `with added as (${fresh} returning 1) select count(*) as added from added`
+      : `with again as (insert into ${plan.route.dest} (${list}, ${own.join(', ')}) overriding system value
+      select ${values}, ${own.map((name) => `o.${name}`).join(', ')} from (${netRows(plan)}) n join ${kept} o on ${keptMatch} where n.op = 'U' returning 1),
+    added as (${fresh} and not exists (select from ${kept} o where ${keptMatch}) returning 1)
+    select (select count(*) from again) + (select count(*) from added) as added`;
+  const remove = `with gone as (delete from ${targetOf(plan)} t using (${netRows(plan)}) n where ${keyMatch(plan)} returning n.op, n.existed)
+  select count(*) filter (where op <> 'U') as deleted, count(*) filter (where op = 'D' and existed = 1) as deleted_expected,
+         count(*) filter (where op = 'U') as updated, count(*) filter (where op = 'U' and existed = 0) as insert_found from gone`;
+  return { keep, remove, add };
+}
+
+/**
+ * Tables without a key: rows are matched as a whole and equal rows are counted, so that exactly as many of several equal rows go
+ * as went on the provider. All inserts of a table run before its deletes. Returns rows inserted.
+ */
+export function addWholeRows(plan: RowPlan, range: EventRange): string {
+  const columns = writtenColumns(plan);
+  const list = columns.map((column) => column.dest).join(', ');
+  return `with net as materialized (${wholeRowNet(plan, range)}), added as (
+    insert into ${plan.route.dest} (${list}) overriding system value
+    select ${columns.map((column) => field('x.r', column)).join(', ')}
+      from (select data::${rowType(plan)} as r, n from net where n > 0 offset 0) x, generate_series(1, x.n) returning 1)
+  select count(*) as inserted from added`;
+}
+
+/** The deletes of a table without a key. Returns rows deleted, and deletes that found no row. */
+export function removeWholeRows(plan: RowPlan, range: EventRange): string {
+  const list = writtenColumns(plan)
+    .map((column) => column.dest)
+    .join(', ');
+  return `with net as materialized (${wholeRowNet(plan, range)}), gone as (
     delete from ${targetOf(plan)} t using (
       select c.tableoid, c.ctid from (
         select d.tableoid, d.ctid, d.image, row_number() over (partition by d.image) as i
           from (select tableoid, ctid, row(${list})::text as image from ${targetOf(plan)}) d
          where d.image in (select image from net where n < 0)) c
         join net on net.image = c.image where c.i <= -net.n) k
-     where t.ctid = k.ctid and t.tableoid = k.tableoid returning 1),
-  added as (
-    insert into ${plan.route.dest} (${list}) overriding system value
-    select ${columns.map((column) => field('x.r', column)).join(', ')}
-      from (select data::${rowType(plan)} as r, n from net where n > 0 offset 0) x, generate_series(1, x.n) returning 1)
-  select (select count(*) from added) as inserted, (select count(*) from gone) as deleted,
-         (select coalesce(-sum(n), 0) from net where n < 0) - (select count(*) from gone) as delete_missing`;
+     where t.ctid = k.ctid and t.tableoid = k.tableoid returning 1)
+  select (select count(*) from gone) as deleted, (select coalesce(-sum(n), 0) from net where n < 0) - (select count(*) from gone) as delete_missing`;
+}
+
+/** Per distinct row: text of one of its events, its image in this node's columns, inserts minus deletes. */
+function wholeRowNet(plan: RowPlan, range: EventRange): string {
+  const image = `row(${writtenColumns(plan)
+    .map((column) => field('e.r', column))
+    .join(', ')})::text`;
+  const filter = filterOf(plan, 'e.r');
+  return `select min(e.data) as data, ${image} as image, sum(case e.op when 'D' then -1 else 1 end)::int as n
+      from (${stagedRows(plan, range)}) e${filter ? ` where ${filter}` : ''} group by 2`;
 }

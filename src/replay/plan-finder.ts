@@ -103,7 +103,12 @@ export class PlanCache {
         },
       );
     }
-    return { id: this.#next++, route, shape, columns };
+    const taken = new Set(columns.map((column) => column.dest));
+    const ownColumns = dest
+      .filter((one) => !one.generated)
+      .map((one) => quoteIdent(one.name))
+      .filter((name) => !taken.has(name));
+    return { id: this.#next++, route, shape, columns, ownColumns };
   }
 
   /** Columns of a shape: by its id from this node or the provider, or inline. */

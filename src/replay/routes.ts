@@ -33,6 +33,7 @@ interface TableRow {
   firing: boolean;
   keyIndexed: boolean;
   referencedOutside: boolean;
+  referenced: boolean;
 }
 
 const TABLES_SQL = `
@@ -47,7 +48,8 @@ select t.table_name as "tableName", t.dest_name as "destName", t.merge_state as 
                 where g.tgrelid = c.oid and not g.tgisinternal and (g.tgenabled in ('A', 'R') or g.tgenabled = 'O' and $2)
                   and s.nspname not in ('kaja', 'pgq')) as firing,
        exists (select from pg_index x where x.indrelid = c.oid and x.indisunique and x.indisvalid and x.indpred is null) as "keyIndexed",
-       exists (select from pg_constraint f where f.contype = 'f' and f.confrelid = c.oid and f.conrelid <> c.oid) as "referencedOutside"
+       exists (select from pg_constraint f where f.contype = 'f' and f.confrelid = c.oid and f.conrelid <> c.oid) as "referencedOutside",
+       exists (select from pg_constraint f where f.contype = 'f' and f.confrelid = c.oid) as referenced
   from t left join pg_class c on c.oid = t.rel left join pg_namespace n on n.oid = c.relnamespace
  order by t.nr, t.table_name`;
 
@@ -68,11 +70,14 @@ export async function readLocalTables(
     mergeState: row.mergeState,
     attrs: parseDict(row.attrs),
     copyTick: row.copyTick,
-    route: row.dest === null || row.relid === null ? null : routeOf(row, row.dest, ranks.get(row.relid) ?? 0),
+    route:
+      row.dest === null || row.relid === null
+        ? null
+        : routeOf(row, row.dest, ranks.get(row.relid) ?? 0, role),
   }));
 }
 
-function routeOf(row: TableRow, dest: string, rank: number): TableRoute {
+function routeOf(row: TableRow, dest: string, rank: number, role: ApplyRole): TableRoute {
   const where = parseDict(row.attrs).get('where') ?? null;
   const only = row.kind === 'r';
   const empty =
@@ -88,6 +93,7 @@ function routeOf(row: TableRow, dest: string, rank: number): TableRoute {
     style: row.style ?? 'key',
     where,
     inEventOrder: row.firing,
+    replaceable: !row.firing && (role === 'replica' || !row.referenced),
     keyIndexed: row.keyIndexed,
     empty,
     rank,

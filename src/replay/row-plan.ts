@@ -17,6 +17,8 @@ export interface TableRoute {
   readonly where: string | null;
   /** Triggers fire per row on this node, or there is no index for the key: apply events one by one. */
   readonly inEventOrder: boolean;
+  /** A row may be deleted and inserted again: no foreign key and no trigger would notice. */
+  readonly replaceable: boolean;
   /** The key has a usable index here, so that joins may go row by row through it. */
   readonly keyIndexed: boolean;
   /** Statement that empties the table here when a TRUNCATE arrives. */
@@ -44,6 +46,8 @@ export interface RowPlan {
   readonly route: TableRoute;
   readonly shape: string;
   readonly columns: readonly PlanColumn[];
+  /** Quoted columns of this node's table that the events know nothing of; their values stay. */
+  readonly ownColumns: readonly string[];
 }
 
 /** Quoted name of the plan's temporary composite type. */
@@ -62,8 +66,9 @@ export const field = (row: string, column: PlanColumn): string => `(${row}).${qu
 export const writtenColumns = (plan: RowPlan): PlanColumn[] =>
   plan.columns.filter((column) => column.dest !== null);
 
-/** Key columns in the order of the shape. */
-export const keyColumns = (plan: RowPlan): PlanColumn[] => plan.columns.filter((column) => column.key);
+/** Key columns, in the same order for every shape of a table. */
+export const keyColumns = (plan: RowPlan): PlanColumn[] =>
+  plan.columns.filter((column) => column.key).sort((a, b) => ((a.dest ?? '') < (b.dest ?? '') ? -1 : 1));
 
 /** `dest`, or `only dest` for a plain table in UPDATE and DELETE. */
 export const targetOf = (plan: RowPlan): string =>
