@@ -89,6 +89,7 @@ export class Ticker {
     const old = this.#opened;
     const aged = old && this.#lifetimeMs > 0 && performance.now() - old.openedAt > this.#lifetimeMs;
     if (old && !aged && !old.session.closed) return old;
+    if (old?.session.closed) this.#log.info('connection was lost, connecting anew');
     await this.close();
     const session = await openSession(this.#database.location, {
       purpose: 'admin',
