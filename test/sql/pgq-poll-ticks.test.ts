@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
-import { drain, eagerQueue, insert, rows, SERVERS, value } from './queue-support.ts';
+import { drain, eagerQueue, insert, rows, SERVERS, turn, value } from './queue-support.ts';
 
 describe.each(SERVERS)('kaja.poll_ticks on the %s', (_name, server) => {
   let db: TestDatabase;
@@ -175,11 +175,10 @@ describe.each(SERVERS)('kaja.poll_ticks on the %s', (_name, server) => {
 
   it('finds retried events and events in older tables', async () => {
     await eagerQueue(db, 'old', 'c');
-    await rows(db, `update pgq.queue set queue_ticker_idle_period = '1 minute' where queue_name = 'old'`);
+    await rows(db, `update pgq.queue set queue_ticker_idle_period = '1 hour' where queue_name = 'old'`);
     const writer = await db.connect();
     await writer.query('begin isolation level repeatable read; select 1');
-    await rows(db, `select pgq.maint_rotate_tables_step1('old')`);
-    await rows(db, 'select pgq.maint_rotate_tables_step2()');
+    await turn(db, 'old', 'c');
     await insert(writer, 'old', 'late');
     await poll();
     await writer.query('commit');

@@ -2,14 +2,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import {
-  drain,
   eagerQueue,
   failure,
   insert,
+  pass,
   rotate,
   rows,
   SERVERS,
   tickAndDrain,
+  turn,
   value,
 } from './queue-support.ts';
 
@@ -30,19 +31,17 @@ describe.each(SERVERS)('rotation on the %s', (_name, server) => {
   it('truncates what every consumer has passed, and waits for the slowest', async () => {
     await eagerQueue(db, 'basic', 'c', 'slow');
     await insert(db, 'basic', 'a');
-    expect(await tickAndDrain(db, 'basic', 'c')).toEqual(['a']);
+    expect(await pass(db, 'basic', 'c')).toEqual(['a']);
     expect(await rotate(db, 'basic')).toBe('0');
-    expect(await drain(db, 'basic', 'slow')).toEqual(['a']);
-    expect(await rotate(db, 'basic')).toBe('1');
+    expect(await turn(db, 'basic', 'slow', 'c')).toEqual(['a']);
+    expect(await currentTable('basic')).toBe('1');
     expect(await rotate(db, 'basic')).toBe('1');
     await insert(db, 'basic', 'b');
-    expect(await tickAndDrain(db, 'basic', 'c')).toEqual(['b']);
-    expect(await drain(db, 'basic', 'slow')).toEqual(['b']);
-    expect(await rotate(db, 'basic')).toBe('2');
+    expect(await turn(db, 'basic', 'slow', 'c')).toEqual(['b']);
+    expect(await currentTable('basic')).toBe('2');
     expect(await rowsIn('basic', 0)).toBe('1');
-    await tickAndDrain(db, 'basic', 'c');
-    await drain(db, 'basic', 'slow');
-    expect(await rotate(db, 'basic')).toBe('0');
+    await turn(db, 'basic', 'c', 'slow');
+    expect(await currentTable('basic')).toBe('0');
     expect(await rowsIn('basic', 0)).toBe('0');
     expect(
       await value(
@@ -50,6 +49,27 @@ describe.each(SERVERS)('rotation on the %s', (_name, server) => {
         `select min(tick_id) > 1 from pgq.tick t join pgq.queue q on queue_id = tick_queue where queue_name = 'basic'`,
       ),
     ).toBe('true');
+  });
+
+  it('says which tables a batch is in', async () => {
+    await eagerQueue(db, 'tables', 'c');
+    const id = await value(db, `select queue_id from pgq.queue where queue_name = 'tables'`);
+    const tables = async (): Promise<string[]> => {
+      await rows(db, `select pgq.ticker('tables')`);
+      const batch = await value(db, `select pgq.next_batch('tables', 'c')`);
+      const found = await rows(db, 'select pgq.batch_event_tables($1) as name', [batch]);
+      return found.map((row) => row.name.replace(`pgq.event_${id}_`, ''));
+    };
+    expect(await tables()).toEqual(['2', '0']);
+    await pass(db, 'tables', 'c');
+    expect(await tables()).toEqual(['0']);
+    // A switch that came after the batch: it can only be in the table before.
+    await rows(
+      db,
+      `update pgq.queue set queue_cur_table = 1, queue_switch_step1 = 1e15, queue_switch_step2 = null where queue_name = 'tables'`,
+    );
+    expect(await tables()).toEqual(['0']);
+    await rows(db, `select pgq.drop_queue('tables', true)`);
   });
 
   it('does not rotate before its period, before step 2, or without a queue', async () => {
@@ -115,8 +135,8 @@ describe.each(SERVERS)('rotation on the %s', (_name, server) => {
     await rows(writer, 'select 1');
     const delivered: string[] = [];
     for (let n = 0; n < rotations; n++) {
-      delivered.push(...(await tickAndDrain(db, queue, 'c')));
-      expect(await rotate(db, queue)).toBe(String((n + 1) % 3));
+      delivered.push(...(await turn(db, queue, 'c')));
+      expect(await currentTable(queue)).toBe(String((n + 1) % 3));
     }
     await insert(db, queue, 'between');
     delivered.push(...(await tickAndDrain(db, queue, 'c')), ...(await tickAndDrain(db, queue, 'c')));
@@ -135,17 +155,17 @@ describe.each(SERVERS)('rotation on the %s', (_name, server) => {
     await writer.query('begin isolation level repeatable read');
     await rows(writer, 'select 1');
     for (const table of ['1', '2']) {
-      await tickAndDrain(db, 'kept', 'c');
-      expect(await rotate(db, 'kept')).toBe(table);
+      await turn(db, 'kept', 'c');
+      expect(await currentTable('kept')).toBe(table);
     }
     // The consumer passes the second switch, then the old table gets an event that it has not seen.
-    await tickAndDrain(db, 'kept', 'c');
+    await pass(db, 'kept', 'c');
     await insert(writer, 'kept', 'late');
     await writer.query('commit');
     expect(await rowsIn('kept', 0)).toBe('1');
     expect(await rotate(db, 'kept')).toBe('2');
-    expect(await tickAndDrain(db, 'kept', 'c')).toEqual(['late']);
-    expect(await rotate(db, 'kept')).toBe('0');
+    expect(await turn(db, 'kept', 'c')).toEqual(['late']);
+    expect(await currentTable('kept')).toBe('0');
   });
 
   it('does not truncate it while the late writer was seen as running either', async () => {
@@ -154,16 +174,17 @@ describe.each(SERVERS)('rotation on the %s', (_name, server) => {
     await writer.query('begin isolation level repeatable read');
     await rows(writer, 'select 1');
     for (const table of ['1', '2']) {
-      await tickAndDrain(db, 'running', 'c');
-      expect(await rotate(db, 'running')).toBe(table);
+      await turn(db, 'running', 'c');
+      expect(await currentTable('running')).toBe(table);
     }
     const writerXid = await value(writer, 'select txid_current()');
     await insert(db, 'running', 'other');
-    expect(await tickAndDrain(db, 'running', 'c')).toEqual(['other']);
+    expect(await pass(db, 'running', 'c')).toEqual(['other']);
     expect(
       await value(
         db,
-        `select $1::bigint in (select txid_snapshot_xip(tick_snapshot)) from pgq.tick order by tick_time desc limit 1`,
+        `select $1::bigint in (select txid_snapshot_xip(tick_snapshot))
+           from pgq.tick t join pgq.queue q on queue_id = tick_queue where queue_name = 'running' order by tick_id desc limit 1`,
         [writerXid],
       ),
     ).toBe('true');
@@ -175,7 +196,7 @@ describe.each(SERVERS)('rotation on the %s', (_name, server) => {
 
   it('loses nothing when both steps run in one transaction', async () => {
     await eagerQueue(db, 'onestep', 'c');
-    await tickAndDrain(db, 'onestep', 'c');
+    await pass(db, 'onestep', 'c');
     const rotator = await db.connect();
     await rotator.query('begin');
     await rows(
@@ -184,15 +205,15 @@ describe.each(SERVERS)('rotation on the %s', (_name, server) => {
     );
     await insert(db, 'onestep', 'old table');
     await rotator.query('commit');
+    expect(await currentTable('onestep')).toBe('1');
     await insert(db, 'onestep', 'new table');
     expect(await tickAndDrain(db, 'onestep', 'c')).toEqual(['old table', 'new table']);
   });
 
   it('reading a batch does not keep the next table locked', async () => {
     await eagerQueue(db, 'nolock', 'c');
-    await tickAndDrain(db, 'nolock', 'c');
-    await rotate(db, 'nolock');
-    await tickAndDrain(db, 'nolock', 'c');
+    await turn(db, 'nolock', 'c');
+    await pass(db, 'nolock', 'c');
     await insert(db, 'nolock', 'x');
     await rows(db, `select pgq.ticker('nolock')`);
     const reader = await db.connect();

@@ -90,6 +90,49 @@ export async function tickAndDrain(on: Queryable, queue: string, consumer: strin
   return drain(on, queue, consumer);
 }
 
+/** Repeat until it is true; other databases of the server may hold back a snapshot for a moment. */
+async function until(what: string, done: () => Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 30_000; !(await done()); ) {
+    if (Date.now() > deadline) throw new Error(`never happened: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** Tick and drain until the consumer stands behind the last rotation; returns what it got. */
+export async function pass(on: Queryable, queue: string, consumer: string): Promise<string[]> {
+  const all: string[] = [];
+  await until(`${consumer} passes the rotation of ${queue}`, async () => {
+    all.push(...(await tickAndDrain(on, queue, consumer)));
+    const passed = await value(
+      on,
+      `select txid_snapshot_xmin(t.tick_snapshot) > q.queue_switch_step2
+         from pgq.queue q
+         join pgq.subscription s on s.sub_queue = q.queue_id
+         join pgq.consumer c on c.co_id = s.sub_consumer
+         join pgq.tick t on t.tick_queue = q.queue_id and t.tick_id = s.sub_last_tick
+        where q.queue_name = $1 and c.co_name = $2`,
+      [queue, consumer],
+    );
+    return passed === 'true';
+  });
+  return all;
+}
+
+/** Rotate once, as soon as all these consumers allow it; returns what the first one got. */
+export async function turn(on: Queryable, queue: string, ...consumers: string[]): Promise<string[]> {
+  const all: string[] = [];
+  const current = 'select queue_cur_table from pgq.queue where queue_name = $1';
+  const before = await value(on, current, [queue]);
+  await until(`${queue} rotates`, async () => {
+    for (const [n, consumer] of consumers.entries()) {
+      const got = await pass(on, queue, consumer);
+      if (n === 0) all.push(...got);
+    }
+    return (await rotate(on, queue)) !== before;
+  });
+  return all;
+}
+
 /** Wait until the session with this process id waits for a lock. */
 export async function waitsForLock(on: Queryable, pid: number): Promise<void> {
   for (const deadline = Date.now() + 10_000; ; ) {
