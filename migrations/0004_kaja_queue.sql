@@ -44,3 +44,8 @@ create constraint trigger kaja_current_table_commit
         or old.queue_switch_step2 is distinct from new.queue_switch_step2
         or old.queue_disable_insert is distinct from new.queue_disable_insert)
     execute function kaja.sync_current_table();
+
+-- Also in sessions that apply changes.
+alter table pgq.queue enable always trigger kaja_current_table;
+alter table pgq.queue enable always trigger kaja_current_table_disable;
+alter table pgq.queue enable always trigger kaja_current_table_commit;

@@ -226,6 +226,19 @@ describe.each(SERVERS)('rotation on the %s', (_name, server) => {
     await reader.query('commit');
   });
 
+  it('keeps the hint also in a session that applies changes', async () => {
+    const session = await db.connect();
+    await rows(session, 'set session_replication_role = replica');
+    await eagerQueue(session, 'applied');
+    const id = await value(db, `select queue_id from pgq.queue where queue_name = 'applied'`);
+    await rotate(session, 'applied');
+    expect(await value(db, `select last_value from kaja.current_table_${id}`)).toBe('1');
+    await rows(session, `update pgq.queue set queue_disable_insert = true where queue_name = 'applied'`);
+    expect(await value(db, `select last_value from kaja.current_table_${id}`)).toBe('101');
+    await rows(session, `select pgq.drop_queue('applied')`);
+    expect(await value(db, `select to_regclass('kaja.current_table_${id}')`)).toBeNull();
+  });
+
   it('keeps the current-table hint: moves at step 2, shows disabled inserts, goes with the queue', async () => {
     await eagerQueue(db, 'hint');
     const id = await value(db, `select queue_id from pgq.queue where queue_name = 'hint'`);
