@@ -1,5 +1,5 @@
 /** What create-root and create-leaf have in common. */
-import { parseConnectionString } from '../config/connection-string.ts';
+import { extendConnectionString } from '../config/connection-string.ts';
 import { installSchemas } from '../db/migrate/install-schemas.ts';
 import type { Session } from '../db/session.ts';
 import { errorLine } from '../errors/error-line.ts';
@@ -37,8 +37,8 @@ export async function saysExists(local: Session, request: CreateRequest): Promis
  */
 export async function checkPublicLocation(local: Session, request: CreateRequest): Promise<void> {
   const { publicLocation, log, signal } = request;
-  const spec = parseConnectionString(publicLocation, { HOME: '/', USER: 'x' });
-  if (!spec.params.has('host') && !spec.params.has('hostaddr') && !spec.params.has('service')) {
+  // Only lexed: what this host's environment or service file adds does not help the others.
+  if (!/(?:^| )(?:host|hostaddr|service)=/.test(extendConnectionString(publicLocation, {}))) {
     log.warn('No host= in public connect string, bad idea');
   }
   if (!request.check) return;

@@ -6,7 +6,14 @@ import { KajaError } from '../errors/kaja-error.ts';
 import type { Log } from '../log/logger.ts';
 import { eachMember } from './each-member.ts';
 import { type OpenNode, openRoot } from './find-root.ts';
-import { findExistingNode, type Member, needMember, needNodeInfo, readMembers } from './node-info.ts';
+import {
+  findExistingNode,
+  type Member,
+  mergeMembers,
+  needMember,
+  needNodeInfo,
+  readMembers,
+} from './node-info.ts';
 import type { NodeSettings } from './node-settings.ts';
 import { openHere, openThere } from './open-node.ts';
 
@@ -28,9 +35,10 @@ export async function dropNode(request: DropRequest): Promise<void> {
   const { queue } = settings;
   await using local = await openHere(settings, signal);
   const here = await needNodeInfo(local, queue);
-  const members = await readMembers(local, queue);
+  const known = await readMembers(local, queue);
+  await using root = await rootToTell(local, known, request);
+  const members = root ? mergeMembers(known, await readMembers(root.session, queue)) : known;
   const member = needMember(members, node);
-  await using root = await rootToTell(local, members, request);
   await using target = node === here.name ? undefined : await openTarget(member, request);
   const session = node === here.name ? local : target;
   const others = members.filter((one) => one.name !== node && one.name !== here.name && !one.dead);

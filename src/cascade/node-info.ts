@@ -79,6 +79,12 @@ export const readMembers = (session: Session, queue: string): Promise<Member[]> 
     [queue],
   );
 
+/** Add members that only the other list has: a node that lags does not know the newest ones. */
+export function mergeMembers(members: readonly Member[], others: readonly Member[]): Member[] {
+  const known = new Set(members.map((one) => one.name));
+  return [...members, ...others.filter((one) => !known.has(one.name))];
+}
+
 /** Is this node already there? Also answers for databases without kaja's schemas. */
 export async function findExistingNode(session: Session, queue: string): Promise<NodeInfo | undefined> {
   const installed = await session.value<boolean>(

@@ -1,4 +1,4 @@
-/** One node's state for `status`, read with two queries. */
+/** One node's state for `status`, read with two or three queries. */
 import type { Session } from '../db/session.ts';
 import { KajaError } from '../errors/kaja-error.ts';
 import { type Dict, parseDict } from '../queue/urlencoded-dict.ts';
@@ -77,12 +77,8 @@ const DETAILS = `
  * @throws KajaError not-a-node, not-installed
  */
 export async function readNodeReport(session: Session, queue: string): Promise<NodeReport> {
-  // Both are on the wire before the first answers.
-  const [info, row] = await Promise.all([
-    needNodeInfo(session, queue),
-    session.one<SummaryRow>(SUMMARY, [queue]).catch((error: unknown) => error as Error),
-  ]);
-  if (row instanceof Error) throw row;
+  const info = await needNodeInfo(session, queue);
+  const row = await session.one<SummaryRow>(SUMMARY, [queue]);
   return {
     info,
     tickerLagSeconds: info.type === 'leaf' || row.lag === null ? null : Math.max(0, row.lag),

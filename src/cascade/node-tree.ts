@@ -1,5 +1,4 @@
 /** Who reads from whom, as a tree. */
-import { parseConnectionString } from '../config/connection-string.ts';
 import type { MemberReport } from './set-report.ts';
 
 /** A node with the nodes that read from it. */
@@ -66,13 +65,6 @@ function compareNodes(a: TreeNode, b: TreeNode): number {
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** The `service=` of a location; '' without. */
-export function serviceOf(location: string): string {
-  if (!location.includes('service')) return '';
-  try {
-    return parseConnectionString(location, { HOME: '/', USER: 'x' }).params.get('service') ?? '';
-  } catch {
-    // A service file of another host need not exist here.
-    return /\bservice\s*=\s*'?([^\s'&]+)/.exec(location)?.[1] ?? '';
-  }
-}
+/** The `service=` of a location in either form; '' without. */
+export const serviceOf = (location: string): string =>
+  /(?:^|[\s?&])service\s*=\s*'?([^\s'&]+)/.exec(location)?.[1] ?? '';
