@@ -37,7 +37,7 @@ export async function addToLeaf(
   const existed = (await readStructure(here, dest)) !== undefined;
   const definition = existed || options.create === 'no' ? undefined : await readDefinition(provider, source);
   const notes = createNoteBuffer();
-  await withShortLocks(here, dest, node, async () => {
+  await withShortLocks(here, [dest], node, async () => {
     notes.clear();
     await register(node, { source, definition, dest, options, notes });
   });

@@ -27,7 +27,7 @@ export async function addToRoot(node: TableNode, table: string, options: AddOpti
     ...(options.expectSync ? ['expect_sync'] : []),
   ];
   const notes = createNoteBuffer();
-  await withShortLocks(here, dest, node, async () => {
+  await withShortLocks(here, [dest], node, async () => {
     notes.clear();
     await callRet(
       here,

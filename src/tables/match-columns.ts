@@ -43,6 +43,7 @@ export function matchColumns(request: MatchRequest): ColumnMapping[] {
     }
   }
   const pairs = pairColumns(request);
+  checkKeySkipped(request);
   const missing = pairs.filter((pair) => pair.dest === undefined).map((pair) => pair.source);
   if (missing.length > 0) throw columnsMissing(request, missing);
   checkKey(request, pairs);
@@ -91,16 +92,21 @@ function columnsMissing({ tableName, destName }: MatchRequest, missing: readonly
   );
 }
 
+function checkKeySkipped({ tableName, key, skip, former = [] }: MatchRequest): void {
+  const left = key.columns.find(
+    (name) => skip.includes(name) || former.some((one) => one.sourceName === name && one.destAttnum === null),
+  );
+  if (left === undefined) return;
+  throw new KajaError(
+    'table-unfit',
+    `column ${quoteIdent(left)} belongs to the key of ${tableName} and cannot be left out`,
+  );
+}
+
 function checkKey({ tableName, key }: MatchRequest, pairs: readonly Pair[]): void {
   for (const name of key.columns) {
     const pair = pairs.find((one) => one.source.name === name);
-    if (!pair?.dest) {
-      throw new KajaError(
-        'table-unfit',
-        `column ${quoteIdent(name)} belongs to the key of ${tableName} and cannot be left out`,
-      );
-    }
-    if (pair.dest.generated) {
+    if (pair?.dest?.generated) {
       throw new KajaError(
         'table-unfit',
         `column ${quoteIdent(pair.dest.name)} belongs to the key of ${tableName} and is generated on this node`,

@@ -18,11 +18,12 @@ export async function removeTables(node: TableNode, request: TableWords): Promis
     { ...request, candidates: local, processed: await listMissing(here, queue, 'r') },
     log,
   );
-  const [first] = choice.names;
-  if (first === undefined) return [];
-  const registered = local.includes(first) ? await readRegistered(node, first) : undefined;
+  if (choice.names.length === 0) return [];
+  const physical: string[] = [];
+  for (const name of choice.names)
+    physical.push(local.includes(name) ? (await readRegistered(node, name)).destName : name);
   const notes = createNoteBuffer();
-  await withShortLocks(here, registered?.destName ?? first, node, async () => {
+  await withShortLocks(here, physical, node, async () => {
     notes.clear();
     for (const name of choice.names) {
       await callRet(here, 'londiste.local_remove_table', [queue, name], notes);

@@ -1,6 +1,7 @@
 /** Checks the conditions of --where and --copy-condition before anything depends on them. */
 import { quoteFqName, quoteIdent, quoteLiteral } from '../db/names.ts';
 import type { Session } from '../db/session.ts';
+import { sqlstateOf } from '../db/sql-error.ts';
 import { KajaError } from '../errors/kaja-error.ts';
 import type { ColumnMapping } from './column-map.ts';
 import type { TypedColumn } from './table-structure.ts';
@@ -65,20 +66,25 @@ const notUsable = (condition: string, why: string, hint: string): KajaError =>
 
 /**
  * Compile it twice, between other brackets each time: `a) or (b` is no condition although it fits into one pair.
- * The parameter makes the driver send one statement only, whatever the condition holds.
+ * The extended protocol takes one statement only, whatever the condition holds, and knows no parameter here.
  */
 async function tryCondition(session: Session, from: string, condition: string): Promise<void> {
+  const query = {
+    text: `select 1 from ${from} where (${condition}\n) and (array[${condition}\n])[1] limit 0`,
+    queryMode: 'extended',
+  };
   try {
-    await session.query(
-      `select 1 from ${from} where (${condition}\n) and (array[${condition}\n])[1] and $1::bool limit 0`,
-      [true],
-    );
+    await session.guard(() => session.client.query(query));
   } catch (error) {
-    if (!(error instanceof KajaError) || error.code !== 'sql-failed') throw error;
-    const text = error.cause instanceof Error ? error.cause.message : error.message;
+    const parameter = sqlstateOf(error) === '08P01';
+    if (!(error instanceof KajaError) || (error.code !== 'sql-failed' && !parameter)) throw error;
+    const text = parameter ? 'it has parameters' : textOf(error);
     throw new KajaError('state-refused', `filter is not SQL: ${condition}: ${text}`, {
       hint: 'write it as after WHERE; functions outside pg_catalog need their schema',
       cause: error,
     });
   }
 }
+
+const textOf = (error: KajaError): string =>
+  error.cause instanceof Error ? error.cause.message : error.message;

@@ -20,13 +20,13 @@ export interface LockWait {
 
 /**
  * Run `fn` in a transaction whose lock waits are cut short; again with pauses while locks are not granted.
- * @param table unquoted physical name, for the message about who is in the way
+ * @param tables unquoted physical names, for the message about who is in the way
  * @param fn may run several times, each time in a new transaction
  * @throws KajaError lock-timeout naming the processes that hold the table
  */
 export async function withShortLocks<T>(
   session: Session,
-  table: string,
+  tables: readonly string[],
   wait: LockWait,
   fn: () => Promise<T>,
 ): Promise<T> {
@@ -40,11 +40,11 @@ export async function withShortLocks<T>(
       });
     } catch (error) {
       if (!(error instanceof KajaError) || error.code !== 'lock-timeout') throw error;
-      const present = await readBlockers(session, table);
+      const present = await readBlockers(session, tables);
       if (present.length > 0) blockers = present;
-      if (attempt === 1) wait.log.info(`waiting for a lock on ${table}${inTheWay(blockers)}`);
+      if (attempt === 1) wait.log.info(`waiting for a lock on ${tables.join(', ')}${inTheWay(blockers)}`);
       if (wait.signal?.aborted) throw error;
-      if (Date.now() + PAUSE_MS >= deadline) throw notGranted(table, wait.lockTimeoutMs, blockers, error);
+      if (Date.now() + PAUSE_MS >= deadline) throw notGranted(tables, wait.lockTimeoutMs, blockers, error);
       await sleep(PAUSE_MS * (0.75 + Math.random() / 2), wait.signal);
     }
   }
@@ -53,24 +53,33 @@ export async function withShortLocks<T>(
 const inTheWay = (blockers: readonly string[]): string =>
   blockers.length > 0 ? `, held by ${blockers.join(', ')}` : '';
 
-const notGranted = (table: string, ms: number, blockers: readonly string[], cause: unknown): KajaError =>
-  new KajaError('lock-timeout', `no lock on ${table} within ${ms / 1000} s${inTheWay(blockers)}`, {
-    hint: 'try again when these transactions have ended, or raise lock_timeout in the ini',
-    context: { table },
-    cause,
-  });
+const notGranted = (
+  tables: readonly string[],
+  ms: number,
+  blockers: readonly string[],
+  cause: unknown,
+): KajaError =>
+  new KajaError(
+    'lock-timeout',
+    `no lock on ${tables.join(', ')} within ${ms / 1000} s${inTheWay(blockers)}`,
+    {
+      hint: 'try again when these transactions have ended, or raise lock_timeout in the ini',
+      context: { tables },
+      cause,
+    },
+  );
 
-/** Sessions that hold locks on the table in the way of SHARE ROW EXCLUSIVE, as `pid 123 (psql, idle in transaction for 35 s)`. */
-async function readBlockers(session: Session, table: string): Promise<string[]> {
+/** Sessions that hold locks on the tables in the way of SHARE ROW EXCLUSIVE, as `pid 123 (psql, idle in transaction for 35 s)`. */
+async function readBlockers(session: Session, tables: readonly string[]): Promise<string[]> {
   const rows = await session.query<{ pid: number; name: string; state: string; seconds: number }>(
     `select distinct l.pid, a.application_name as name, coalesce(a.state, 'unknown') as state,
             coalesce(extract(epoch from clock_timestamp() - a.xact_start), 0)::int4 as seconds
        from pg_locks l join pg_stat_activity a on a.pid = l.pid
-      where l.locktype = 'relation' and l.relation = to_regclass($1) and l.granted and l.pid <> pg_backend_pid()
+      where l.locktype = 'relation' and l.relation = any (select to_regclass(x.name) from unnest($1::text[]) as x (name)) and l.granted and l.pid <> pg_backend_pid()
         and l.database = (select d.oid from pg_database d where d.datname = current_database())
         and l.mode not in ('AccessShareLock', 'RowShareLock')
       order by 1`,
-    [quoteFqName(table)],
+    [tables.map((table) => quoteFqName(table))],
   );
   return rows.map(
     (row) => `pid ${row.pid} (${[row.name, `${row.state} for ${row.seconds} s`].filter(Boolean).join(', ')})`,

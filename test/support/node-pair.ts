@@ -10,6 +10,7 @@ import { createWorker } from '../../src/worker/run-worker.ts';
 import { workerSettings } from '../../src/worker/worker-settings.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
 import { eventually } from './eventually.ts';
+import { installInto } from './template.ts';
 
 /** What a command said and how it ended. */
 export interface CommandResult {
@@ -45,6 +46,8 @@ export interface PairOptions {
   readonly rootServer?: number;
   readonly leafServer?: number;
   readonly queue?: string;
+  /** Login role that owns the databases and does everything, without being superuser; created when missing. */
+  readonly owner?: string;
   /** Further lines for the leaf's ini. */
   readonly leafLines?: readonly string[];
 }
@@ -65,8 +68,8 @@ export async function runKaja(...words: string[]): Promise<CommandResult> {
 /** Make both databases, the nodes and the ini files; nothing runs yet. */
 export async function createPair(options: PairOptions = {}): Promise<NodePair> {
   const queue = options.queue ?? 'pair_q';
-  const root = await createDatabase({ server: options.rootServer ?? 0, prefix: 'root' });
-  const leaf = await createDatabase({ server: options.leafServer ?? -1, prefix: 'leaf' });
+  const root = await makeDatabase('root', options.rootServer ?? 0, options.owner);
+  const leaf = await makeDatabase('leaf', options.leafServer ?? -1, options.owner);
   await makeNodes(queue, root, leaf);
   const dir = mkdtempSync(join(tmpdir(), 'kaja-pair-'));
   const ini = (name: string, db: TestDatabase, lines: readonly string[]): string => {
@@ -134,6 +137,28 @@ export async function createPair(options: PairOptions = {}): Promise<NodePair> {
       await root.drop();
       await leaf.drop();
     },
+  };
+}
+
+async function makeDatabase(
+  prefix: string,
+  server: number,
+  owner: string | undefined,
+): Promise<TestDatabase> {
+  const db = await createDatabase({ server, prefix, install: owner === undefined });
+  if (owner === undefined) return db;
+  const [role] = await db.sql('select 1 from pg_roles where rolname = $1', [owner]);
+  if (!role) await db.sql(`create role "${owner}" login nosuperuser nocreaterole nocreatedb`);
+  await db.sql(`alter database "${db.name}" owner to "${owner}"`);
+  const url = new URL(db.url);
+  url.username = owner;
+  await installInto(url.href);
+  const client = await db.connect(owner);
+  return {
+    ...db,
+    url: url.href,
+    client,
+    sql: async (text, values) => (await client.query(text, values)).rows,
   };
 }
 
