@@ -1,0 +1,123 @@
+/** Which rows differ: parts of the table whose checksums differ are looked at row by row, by key and hash. Values of rows do not travel. */
+import { copyBetween } from '../db/copy-stream.ts';
+import type { Session } from '../db/session.ts';
+import { bucketChecksums, type Checksum, sameChecksum } from './checksum.ts';
+import type { Moment } from './moment.ts';
+import { namedTexts, rowBucket, rowHash, rowKey, rowTexts, type Side, whereOf } from './row-sql.ts';
+import type { Subject } from './subject.ts';
+
+/** Rows of one bucket that are worth moving when one of them differs. */
+const ROWS_PER_BUCKET = 256;
+const MAX_BUCKETS = 4096;
+
+/** What is wrong with a row, seen from this node. */
+export type DifferenceKind = 'missing' | 'extra' | 'different';
+
+/** Differing rows of a table; their keys stand in kaja_diff of the moment's first session here. */
+export interface Differences {
+  readonly missing: bigint;
+  readonly extra: bigint;
+  readonly different: bigint;
+}
+
+/** One row: its key columns, or all columns of a table without key, as text. */
+export interface Sample {
+  readonly kind: DifferenceKind;
+  readonly row: Readonly<Record<string, string | null>>;
+}
+
+/** Sum of the kinds. */
+export const differenceCount = (found: Differences): bigint => found.missing + found.extra + found.different;
+
+/**
+ * Find them. Memory does not grow with the table: what has to be kept is in temporary tables of this node.
+ * @param source and `dest` of the whole table; they say how many parts are worth it
+ */
+export async function findDifferences(
+  moment: Moment,
+  subject: Subject,
+  source: Checksum,
+  dest: Checksum,
+): Promise<Differences> {
+  const provider = moment.provider[0] as Session;
+  const here = moment.here[0] as Session;
+  const buckets = bucketCount(source.rows + dest.rows);
+  const parts = buckets > 1 ? await differingBuckets(moment, subject, buckets) : [];
+  const rows = (side: Side): string => {
+    const part = buckets > 1 ? `${rowBucket(side, buckets)} = any ('{${parts.join(',')}}'::int4[])` : null;
+    return `select ${rowKey(side)} as k, ${rowHash(side)}::uuid as h from ${side.from} t${whereOf(side.filter, part)}`;
+  };
+  await here.query('truncate pg_temp.kaja_their; truncate pg_temp.kaja_our; truncate pg_temp.kaja_diff');
+  await copyBetween({
+    from: provider,
+    fromSql: `copy (${rows(subject.source)}) to stdout`,
+    to: here,
+    toSql: 'copy pg_temp.kaja_their (k, h) from stdin',
+  });
+  await here.query(`insert into pg_temp.kaja_our (k, h) ${rows(subject.dest)}`);
+  // Equal rows pair off one by one; what is left of each key says what is wrong with it.
+  await here.query(`analyze pg_temp.kaja_their; analyze pg_temp.kaja_our;
+    insert into pg_temp.kaja_diff (k, theirs, ours)
+    select coalesce(s.k, o.k), count(s.k), count(o.k)
+      from (select k, h, row_number() over (partition by k, h) as n from pg_temp.kaja_their) s
+      full join (select k, h, row_number() over (partition by k, h) as n from pg_temp.kaja_our) o
+        on s.k = o.k and s.h = o.h and s.n = o.n
+     where s.k is null or o.k is null
+     group by 1`);
+  return here.one<Differences>(
+    `select coalesce(sum(greatest(theirs - ours, 0)), 0)::int8 as missing, coalesce(sum(greatest(ours - theirs, 0)), 0)::int8 as extra,
+            coalesce(sum(least(theirs, ours)), 0)::int8 as different from pg_temp.kaja_diff`,
+  );
+}
+
+function bucketCount(rowsOfBoth: bigint): number {
+  let buckets = 1;
+  while (buckets < MAX_BUCKETS && rowsOfBoth > BigInt(2 * buckets * ROWS_PER_BUCKET)) buckets *= 2;
+  return buckets;
+}
+
+async function differingBuckets(moment: Moment, subject: Subject, buckets: number): Promise<number[]> {
+  const [theirs, ours] = await Promise.all([
+    bucketChecksums(moment.provider, subject.source, buckets),
+    bucketChecksums(moment.here, subject.dest, buckets),
+  ]);
+  return [...new Set([...theirs.keys(), ...ours.keys()])].filter((bucket) => {
+    const [a, b] = [theirs.get(bucket), ours.get(bucket)];
+    return !a || !b || !sameChecksum(a, b);
+  });
+}
+
+/**
+ * Some of the differing rows, by key.
+ * @param limit how many at most
+ */
+export async function sampleDifferences(moment: Moment, subject: Subject, limit: number): Promise<Sample[]> {
+  const here = moment.here[0] as Session;
+  const kind = `case when theirs > ours then 'missing' when ours > theirs then 'extra' else 'different' end`;
+  if (subject.source.keys.length > 0) {
+    const rows = await here.query<{ kind: DifferenceKind; row: string }>(
+      `select ${kind} as kind, ${namedTexts('k', subject.source.keys)}::text as row from pg_temp.kaja_diff order by k limit $1`,
+      [limit],
+    );
+    return rows.map((row) => ({ kind: row.kind, row: JSON.parse(row.row) }));
+  }
+  const hashes = await here.query<{ kind: DifferenceKind; hash: string }>(
+    `select ${kind} as kind, k[1] as hash from pg_temp.kaja_diff order by k limit $1`,
+    [limit],
+  );
+  const read = async (session: Session, side: Side, wanted: DifferenceKind): Promise<Sample[]> => {
+    const list = hashes.filter((one) => one.kind === wanted).map((one) => one.hash);
+    if (list.length === 0) return [];
+    const rows = await session.query<{ row: string }>(
+      `select distinct on (h) line as "row" from (select ${rowHash(side)} as h, ${namedTexts(rowTexts(side), subject.source.columns)}::text as line
+         from ${side.from} t${whereOf(side.filter)}) x where h = any ($1::text[]) order by h`,
+      [list],
+    );
+    return rows.map((row) => ({ kind: wanted, row: JSON.parse(row.row) }));
+  };
+  const [missing, extra] = await Promise.all([
+    read(moment.provider[0] as Session, subject.source, 'missing'),
+    read(here, subject.dest, 'extra'),
+  ]);
+  return [...missing, ...extra];
+}

@@ -1,0 +1,36 @@
+/** Reads the ranges of a table with several sessions at once. */
+import { planRanges, type TableRange } from '../db/ranges.ts';
+import type { Session } from '../db/session.ts';
+import type { Side } from './row-sql.ts';
+
+/**
+ * Run a query per range; each session takes the next range until none is left.
+ * @param sessions with one snapshot in common
+ * @param sql query of a range; the table's alias is `t`, conditions of the side are up to the caller
+ * @returns rows of all ranges, in no order
+ */
+export async function readRanges<R>(
+  sessions: readonly Session[],
+  side: Side,
+  sql: (range: TableRange) => string,
+): Promise<R[]> {
+  const [first] = sessions;
+  if (!first) return [];
+  const ranges = await planRanges(first, side.name, sessions.length);
+  const rows: R[] = [];
+  let failed = false;
+  const lane = async (session: Session): Promise<void> => {
+    for (let range = ranges.shift(); range && !failed; range = ranges.shift())
+      rows.push(...(await session.query<R>(sql(range))));
+  };
+  const results = await Promise.allSettled(
+    sessions.map((session) =>
+      lane(session).catch((error: unknown) => {
+        failed = true;
+        throw error;
+      }),
+    ),
+  );
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  return rows;
+}
