@@ -9,6 +9,8 @@ import { sleep } from '../runtime/sleep.ts';
 const STEP_MS = 300;
 /** Pause between attempts, in which the queue that formed behind us drains. */
 const PAUSE_MS = 700;
+/** A deadlock with the node's worker passes by itself, too. */
+const RETRIED: ReadonlySet<string> = new Set(['lock-timeout', 'sql-retryable']);
 
 /** How long and for whom to wait. */
 export interface LockWait {
@@ -39,7 +41,7 @@ export async function withShortLocks<T>(
         return fn();
       });
     } catch (error) {
-      if (!(error instanceof KajaError) || error.code !== 'lock-timeout') throw error;
+      if (!(error instanceof KajaError) || !RETRIED.has(error.code)) throw error;
       const present = await readBlockers(session, tables);
       if (present.length > 0) blockers = present;
       if (attempt === 1) wait.log.info(`waiting for a lock on ${tables.join(', ')}${inTheWay(blockers)}`);
