@@ -153,7 +153,7 @@ export async function replicate(
         async () =>
           (
             await leaf.sql(
-              `select s.last_tick_id >= $2 and (select coalesce(bool_and(merge_state = 'ok'), true) from londiste.table_info where queue_name = $1 and local) as done, s.last_tick_id, s.cur_error,
+              `select s.last_tick_id >= $2 and (select coalesce(bool_and(merge_state is not distinct from 'ok'), true) from londiste.table_info where queue_name = $1 and local) as done, s.last_tick_id, s.cur_error,
              (select array_agg(table_name || '=' || coalesce(merge_state, 'null')) from londiste.table_info where queue_name = $1 and local) as states, (select array_agg(last_error) from kaja.table_copy) as errors
            from pgq_node.local_state s where s.queue_name = $1`,
               [queue, String(tick)],
