@@ -1,6 +1,6 @@
 -- Keep every other session from storing ticks of a queue until kaja.unlock_ticks (session-level; survives commit and rollback).
 -- First half of kaja.tick_at_snapshot. Errors: Event queue not found; 25001 in a transaction with a snapshot of its own,
--- which could be older than the lock.
+-- which would be older than the lock.
 create or replace function kaja.lock_ticks(i_queue text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -15,8 +15,5 @@ begin
         raise exception 'Event queue not found: %', i_queue;
     end if;
     perform pg_advisory_lock(1801546337, v_queue_id);
-    -- A snapshot that sees this tick was taken after the lock, or no tick was stored in between: both are safe.
-    perform set_config('kaja.ticks_locked_' || v_queue_id,
-                       coalesce((select max(t.tick_id) from pgq.tick t where t.tick_queue = v_queue_id), 0)::text, false);
 end;
 $$;

@@ -1,13 +1,12 @@
 -- Store a tick whose snapshot is the one this REPEATABLE READ transaction reads with. Returns its id.
 -- Whoever reads with that snapshot (also by pg_export_snapshot) sees exactly the events of all batches up to this tick,
 -- events of this transaction excepted. The session must have called kaja.lock_ticks(i_queue) before the transaction.
--- Errors: 25000 wrong isolation; 55000 lock not held, or the snapshot is older than the newest tick; external ticker.
+-- Errors: 25000 wrong isolation; 55000 lock not held, or (genuine extension only) a tick came in between; external ticker.
 create or replace function kaja.tick_at_snapshot(i_queue text) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_queue  record;
     v_newest bigint;
-    v_locked bigint;
     v_tick   bigint;
 begin
     if current_setting('transaction_isolation') not in ('repeatable read', 'serializable') then
@@ -21,8 +20,8 @@ begin
     if v_queue.queue_external_ticker then
         raise exception 'This queue has external tick source.';
     end if;
-    v_locked := nullif(current_setting('kaja.ticks_locked_' || v_queue.queue_id, true), '');
-    if v_locked is null or not exists (
+    -- kaja.lock_ticks refuses to run in a transaction like this one, so the lock is older than the snapshot.
+    if not exists (
             select 1 from pg_locks l
              where l.locktype = 'advisory' and l.classid = 1801546337 and l.objid = v_queue.queue_id and l.objsubid = 2
                and l.database = (select d.oid from pg_database d where d.datname = current_database())
@@ -32,9 +31,7 @@ begin
     end if;
 
     select coalesce(max(t.tick_id), 0) into v_newest from pgq.tick t where t.tick_queue = v_queue.queue_id;
-    if v_newest >= v_locked then
-        v_tick := kaja.queue_insert_tick(v_queue.queue_id, null, null, kaja.queue_event_seq(v_queue.queue_event_seq), true);
-    end if;
+    v_tick := kaja.queue_insert_tick(v_queue.queue_id, null, null, kaja.queue_event_seq(v_queue.queue_event_seq), true);
     if v_tick is null
        -- The genuine extension's ticker knows no lock: one that came in between took the number.
        or (v_tick <> v_newest + 1 and exists (select 1 from pg_extension x where x.extname = 'pgq')) then
