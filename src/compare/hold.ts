@@ -7,6 +7,8 @@ import { sleep } from '../runtime/sleep.ts';
 const LIFE_SECONDS = 60;
 const KEEP_ALIVE_MS = 10_000;
 const POLL_MS = 20;
+/** Nobody wants to read about waits that are shorter. */
+const PROGRESS_AFTER_MS = 1000;
 
 /** A place for "how far is it". */
 export type HoldProgress = (at: bigint) => void;
@@ -53,6 +55,7 @@ export class Hold {
    * @throws KajaError aborted when the signal ends the wait
    */
   async reached(waitMs: number, signal: AbortSignal, onProgress?: HoldProgress): Promise<boolean> {
+    const started = Date.now();
     const deadline = waitMs > 0 ? Date.now() + waitMs : Number.POSITIVE_INFINITY;
     for (;;) {
       const [row] = await this.#session.query<{ reached: boolean; at: bigint }>(
@@ -63,7 +66,7 @@ export class Hold {
       );
       if (!row) throw new KajaError('state-refused', 'the hold of this comparison was removed by somebody');
       if (row.reached) return true;
-      onProgress?.(row.at);
+      if (Date.now() - started > PROGRESS_AFTER_MS) onProgress?.(row.at);
       if (Date.now() >= deadline) return false;
       await sleep(POLL_MS, signal);
       if (signal.aborted) throw new KajaError('aborted', 'stopped on request', { cause: signal.reason });

@@ -18,17 +18,22 @@ export interface Side {
   readonly keys: readonly SideColumn[];
   /** Condition of rows that take part, or null. */
   readonly filter: string | null;
+  /** The same without what was asked for in this run: rows that belong on this node at all. */
+  readonly tableFilter: string | null;
   /** Hash the UTF-8 form of the text, because the other side's encoding is another. */
   readonly toUtf8: boolean;
 }
 
-/** A column's value as it travels. */
-export function columnText(column: SideColumn): string {
-  const value = `t.${quoteIdent(column.name)}`;
+/**
+ * A column's value as it travels.
+ * @param value expression of the column's type; default: the column of the table
+ */
+export function columnText(column: SideColumn, value = `t.${quoteIdent(column.name)}`): string {
   return column.outputFunction ? `pg_catalog.textin(${column.outputFunction}(${value}))` : `${value}::text`;
 }
 
-const textArray = (columns: readonly SideColumn[]): string => `array[${columns.map(columnText).join(', ')}]`;
+const textArray = (columns: readonly SideColumn[]): string =>
+  `array[${columns.map((column) => columnText(column)).join(', ')}]`;
 
 /** All compared columns as text[]. */
 export const rowTexts = (side: Side): string => textArray(side.columns);

@@ -119,7 +119,8 @@ export async function readSubject(
       from: `${sourceOnly ? 'only ' : ''}${quoteFqName(there.name)}`,
       columns: pairs.map((pair) => pair.source),
       keys: keys.map((pair) => pair.source),
-      filter: joined(conditions.map((condition) => `(${condition}\n)`)),
+      filter: joined(conditions.map(bracketed)),
+      tableFilter: joined(candidate.conditions.map(bracketed)),
       toUtf8,
     },
     dest: {
@@ -128,12 +129,14 @@ export async function readSubject(
       columns: ownColumns,
       keys: keys.map((pair) => pair.dest),
       filter: usable ? joined(filters) : null,
+      tableFilter: usable ? joined(filters.slice(0, candidate.conditions.length)) : null,
       toUtf8,
     },
     leftOut,
   };
 }
 
+const bracketed = (condition: string): string => `(${condition}\n)`;
 const joined = (conditions: readonly string[]): string | null =>
   conditions.length > 0 ? conditions.join(' and ') : null;
 
