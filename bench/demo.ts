@@ -17,7 +17,6 @@ async function main(words: readonly string[]): Promise<number> {
     say(`demo: unknown word ${unknown}; there are --quick and --stay`);
     return 2;
   }
-  if (buildIfStale()) say(`built dist/ in ${elapsed()} s`);
   const stop = new AbortController();
   let received: NodeJS.Signals | undefined;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -29,6 +28,7 @@ async function main(words: readonly string[]): Promise<number> {
   }
   const cleanUp = new CleanUp();
   try {
+    if (await buildIfStale(stop.signal)) say(`built dist/ in ${elapsed()} s`);
     const world = await tellStory(words.includes('--quick') ? QUICK : FULL, cleanUp, stop.signal);
     say(`\nEverything came out as it should, in ${elapsed()} s.`);
     if (words.includes('--stay')) {

@@ -1,6 +1,6 @@
 /** Measures how long a change takes from commit on the root to being visible on a leaf. */
 import { setTimeout as pause } from 'node:timers/promises';
-import pg from 'pg';
+import { connect } from './connect.ts';
 
 const GIVE_UP_MS = 20_000;
 
@@ -11,9 +11,7 @@ const GIVE_UP_MS = 20_000;
  * @throws Error when a row does not arrive within 20 s
  */
 export async function measureDelays(rootUrl: string, leafUrl: string, probes: number): Promise<number[]> {
-  const root = new pg.Client({ connectionString: rootUrl });
-  const leaf = new pg.Client({ connectionString: leafUrl });
-  await Promise.all([root.connect(), leaf.connect()]);
+  const [root, leaf] = await Promise.all([connect(rootUrl), connect(leafUrl)]);
   try {
     const delays: number[] = [];
     for (let probe = 0; probe < probes; probe++) {

@@ -1,5 +1,5 @@
 /** The demo's own check, which trusts nothing of kaja: every row of both sides as text, sorted and hashed by the servers. */
-import pg from 'pg';
+import { connect } from './connect.ts';
 
 /** A table on one side. */
 export interface Side {
@@ -17,8 +17,7 @@ export interface Digest {
 
 /** Read a side's digest; equal digests mean equal rows. */
 export async function digestOf({ url, table, where = 'true' }: Side): Promise<Digest> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
+  const client = await connect(url);
   try {
     await client.query("set timezone = 'UTC'; set datestyle = 'ISO'; set intervalstyle = 'postgres'");
     const { rows } = await client.query(

@@ -1,6 +1,7 @@
 /** The login/logout database: users and their sessions, and records of who came and went. */
 import { setTimeout as pause } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
+import { connect } from './connect.ts';
 
 const SCHEMA = `
   create table user_info (userid int primary key, engname text, cnname text, occupation text, birthday date,
@@ -19,8 +20,7 @@ const THINK_MS = 3;
 
 /** Create the tables and fill them with `users` users, one session each. */
 export async function createWorkload(url: string, users: number): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
+  const client = await connect(url);
   try {
     await client.query(SCHEMA);
     await client.query(
@@ -43,8 +43,7 @@ export interface Traffic {
 
 /** Start `connections` connections that log users in and out, one insert and one update per transaction. */
 export async function startTraffic(url: string, users: number, connections: number): Promise<Traffic> {
-  const clients = Array.from({ length: connections }, () => new pg.Client({ connectionString: url }));
-  await Promise.all(clients.map((client) => client.connect()));
+  const clients = await Promise.all(Array.from({ length: connections }, () => connect(url)));
   const startedMs = Date.now();
   let stopping = false;
   let transactions = 0;

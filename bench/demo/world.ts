@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { type Cluster, startCluster } from '../../test/support/cluster.ts';
+import { connect } from './connect.ts';
 
 /** Everything the story happens in. */
 export interface World {
@@ -69,8 +69,7 @@ export async function createWorld(cleanUp: CleanUp): Promise<World> {
 }
 
 async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
+  const client = await connect(url);
   try {
     // Several statements give several results; the caller wants the last.
     const results = await client.query(text);
