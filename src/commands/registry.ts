@@ -4,6 +4,7 @@ import { addSeq } from './add-seq.ts';
 import { addTable } from './add-table.ts';
 import { changeHandler } from './change-handler.ts';
 import type { AnyCommand } from './command.ts';
+import { compare } from './compare.ts';
 import { createBranch } from './create-branch.ts';
 import { createLeaf } from './create-leaf.ts';
 import { createRoot } from './create-root.ts';
@@ -16,6 +17,7 @@ import { nodeStatus } from './node-status.ts';
 import { pause } from './pause.ts';
 import { removeSeq } from './remove-seq.ts';
 import { removeTable } from './remove-table.ts';
+import { repair } from './repair.ts';
 import { resume } from './resume.ts';
 import { resync } from './resync.ts';
 import { run } from './run.ts';
@@ -62,6 +64,8 @@ export const commands: readonly AnyCommand[] = [
   seqs,
   changeHandler,
   showHandlers,
+  compare,
+  repair,
   run,
   sql,
   ticker,
