@@ -92,6 +92,12 @@ create trigger kaja_table_version after insert or update or delete on londiste.t
     for each row execute function kaja.bump_table_version();
 alter table londiste.table_info enable always trigger kaja_table_version;
 
+-- When a table leaves a node, what is known about its copy and columns goes too. The body is in sql/kaja/forget_table.sql.
+create function kaja.forget_table() returns trigger language plpgsql as $$ begin return null; end $$;
+create trigger kaja_forget_table after delete or update of local on londiste.table_info
+    for each row execute function kaja.forget_table();
+alter table londiste.table_info enable always trigger kaja_forget_table;
+
 -- When a queue goes, its captured tables stop logging. The body is in sql/kaja/forget_queue_captures.sql.
 create function kaja.forget_queue_captures() returns trigger language plpgsql as $$ begin return null; end $$;
 create trigger kaja_forget_captures after delete on pgq.queue for each row execute function kaja.forget_queue_captures();

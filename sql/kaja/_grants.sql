@@ -21,5 +21,14 @@ begin
     loop
         execute v_grant.statement;
     end loop;
+    -- A subscriber reads shapes and captured keys from its provider; node administrators keep the apply state.
+    for v_grant in
+        select format('grant %s on kaja.%I to %I', g.rights, g.name, r.rolname) as statement
+          from (values ('select', 'shape', 'pgq_reader'), ('select', 'capture', 'pgq_reader'), ('select', 'shape', 'pgq_admin'), ('select', 'capture', 'pgq_admin'),
+                       ('select', 'table_copy', 'pgq_reader'), ('select', 'table_stats', 'pgq_reader'), ('select', 'table_version', 'pgq_reader')) g(rights, name, grantee)
+          join pg_catalog.pg_roles r on r.rolname = g.grantee
+    loop
+        execute v_grant.statement;
+    end loop;
 end;
 $$;

@@ -1,4 +1,5 @@
 /** Takes over the lists of tables and sequences that a provider knows. */
+import { isRegistered } from '../config/remote-nodes.ts';
 import { callRet } from '../db/ret-code.ts';
 import type { Session } from '../db/session.ts';
 import type { Log } from '../log/logger.ts';
@@ -9,9 +10,6 @@ export interface ProviderLists {
   readonly tables: readonly string[];
   readonly seqs: readonly { readonly name: string; readonly lastValue: bigint }[];
 }
-
-const wanted = (name: string, only: readonly string[], skip: readonly string[]): boolean =>
-  (only.length === 0 || only.includes(name)) && !skip.includes(name);
 
 /** Read what the provider knows, less what the filters leave out. */
 export async function readProviderLists(
@@ -30,8 +28,8 @@ export async function readProviderLists(
   return {
     tables: tables
       .map((one) => one.name)
-      .filter((name) => wanted(name, filters.onlyTables, filters.skipTables)),
-    seqs: seqs.filter((one) => wanted(one.name, filters.onlySeqs, filters.skipSeqs)),
+      .filter((name) => isRegistered(name, filters.onlyTables, filters.skipTables)),
+    seqs: seqs.filter((one) => isRegistered(one.name, filters.onlySeqs, filters.skipSeqs)),
   };
 }
 

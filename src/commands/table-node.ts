@@ -1,10 +1,10 @@
 /** Opens what the table and sequence commands work with: a session here, the provider when it is needed. */
 import type { LondisteConfig } from '../config/load-config.ts';
+import { isRegistered, remoteLocation } from '../config/remote-nodes.ts';
 import { copyConsumer } from '../copy/copy-context.ts';
 import { openSession, type Session } from '../db/session.ts';
 import { KajaError, UsageError } from '../errors/kaja-error.ts';
 import { readNodeFacts, type TableNode } from '../tables/node-tables.ts';
-import { isRegistered, remoteLocation } from '../worker/worker-settings.ts';
 import { type CommandContext, type CommandOptions, flag, text } from './command.ts';
 
 /**

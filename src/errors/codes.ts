@@ -99,6 +99,12 @@ export const CODES = {
   'not-a-node': entry('database is not a node of this queue', 'manual', EXIT.refused),
   'table-missing': entry('no such table', 'manual', EXIT.refused),
   'table-unfit': entry('table cannot be replicated as it is', 'manual', EXIT.refused),
+  'copy-waits': entry('copy waits for the provider', 'timed', EXIT.refused),
+  'lost-position': entry('positions of provider and node do not meet', 'manual', EXIT.refused),
+  'column-missing': entry('a column of the provider is missing on this node', 'manual', EXIT.refused),
+  'apply.unhandled-event': entry('event of an unknown type', 'manual', EXIT.refused),
+  'apply.foreign-event': entry('event of another queue', 'manual', EXIT.refused),
+  'apply.unknown-shape': entry('event with an unknown row shape', 'manual', EXIT.refused),
   'difference-found': entry('contents differ', 'manual', EXIT.different),
 } as const satisfies Record<string, CodeEntry>;
 

@@ -25,7 +25,7 @@ interface DestColumn {
   identityAlways: boolean;
 }
 
-/** Finds plans; forgets nothing by itself: after a failed batch make a new one, together with a new session. */
+/** Finds plans. One per session, for its whole life: after a failed batch both are replaced. */
 export class PlanCache {
   readonly #target: Session;
   readonly #source: () => Session;
@@ -57,7 +57,7 @@ export class PlanCache {
     return plan;
   }
 
-  /** Plans whose temporary types were made inside a transaction that rolled back are gone with it. */
+  /** Read shapes, maps and columns anew: tables changed. Numbers of temporary types go on, the old types are still there. */
   clear(): void {
     this.#plans.clear();
   }

@@ -1,10 +1,11 @@
 /** Events that tell about the set: nodes, tables and sequences that come and go on the root. */
+import { isRegistered } from '../config/remote-nodes.ts';
 import { callRet } from '../db/ret-code.ts';
 import type { Session } from '../db/session.ts';
 import { KajaError } from '../errors/kaja-error.ts';
 import type { Log } from '../log/logger.ts';
 import type { ControlEvent } from '../replay/replay-events.ts';
-import { isRegistered, type WorkerSettings } from './worker-settings.ts';
+import type { WorkerSettings } from './worker-settings.ts';
 
 /**
  * Carry out one event on a leaf, in the batch's transaction.

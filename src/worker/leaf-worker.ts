@@ -1,4 +1,5 @@
 /** Keeps a leaf in step with its provider: one pass takes one batch, or does what the tables wait for. */
+import { remoteLocation } from '../config/remote-nodes.ts';
 import type { CopyContext } from '../copy/copy-context.ts';
 import { callRet } from '../db/ret-code.ts';
 import { openSession, type Session } from '../db/session.ts';
@@ -20,7 +21,7 @@ import { handOver, wannaSyncTick } from './hand-over.ts';
 import { type NodeState, readNodeState } from './node-state.ts';
 import { restoreForeignKeys } from './restore-foreign-keys.ts';
 import { TickListener } from './tick-listener.ts';
-import { remoteLocation, type WorkerSettings } from './worker-settings.ts';
+import type { WorkerSettings } from './worker-settings.ts';
 
 interface Batch {
   batch_id: bigint | null;
@@ -191,7 +192,7 @@ export class LeafWorker {
 
   async #loadTables(target: Session, state: NodeState, provider: Session): Promise<void> {
     this.#tables = await readLocalTables(target, this.#settings.queue, this.#role);
-    this.#plans = undefined;
+    this.#plans?.clear();
     await dropFinishedCopyConsumers(provider, this.#copyContext(state), this.#tables);
     if (this.#tables.every((table) => table.mergeState === 'ok' || table.mergeState === null)) {
       const session = await this.#openHere('foreign keys');

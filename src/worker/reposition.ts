@@ -1,10 +1,11 @@
 /** Sets one side of a worker's position to the other: after a database was restored. */
+import { remoteLocation } from '../config/remote-nodes.ts';
 import { callRet } from '../db/ret-code.ts';
 import { openSession, type Session } from '../db/session.ts';
 import { KajaError } from '../errors/kaja-error.ts';
 import type { Log } from '../log/logger.ts';
 import { type NodeState, readNodeState } from './node-state.ts';
-import { remoteLocation, type WorkerSettings } from './worker-settings.ts';
+import type { WorkerSettings } from './worker-settings.ts';
 
 /**
  * `--rewind`: the provider's position becomes the node's. Loses nothing, if the provider still has that tick.

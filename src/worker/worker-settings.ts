@@ -48,21 +48,3 @@ export function workerSettings(config: LondisteConfig): WorkerSettings {
     registerSkipSeqs: config.registerSkipSeqs,
   };
 }
-
-/** Is a table or sequence to be registered at all? The register_only_* and register_skip_* lists decide. */
-export const isRegistered = (name: string, only: readonly string[], skip: readonly string[]): boolean =>
-  (only.length === 0 || only.includes(name)) && !skip.includes(name);
-
-/** Connection string of another node: its public location with `remote_extra_connstr` added. */
-export function remoteLocation(location: string, extra: string): string {
-  if (extra.trim() === '') return location;
-  if (!/^postgres(ql)?:\/\//.test(location)) return `${location} ${extra}`;
-  const pairs = [...extra.matchAll(/(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S+))/g)];
-  const query = pairs
-    .map(
-      ([, key, quoted, plain]) =>
-        `${key}=${encodeURIComponent((quoted ?? plain ?? '').replace(/\\(.)/g, '$1'))}`,
-    )
-    .join('&');
-  return `${location}${location.includes('?') ? '&' : '?'}${query}`;
-}
