@@ -1,5 +1,11 @@
 /** compare: one moment on both sides, every difference found and nothing else. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { rowHash } from '../../src/compare/row-sql.ts';
+import { readSideColumns } from '../../src/compare/side-columns.ts';
+import { openSession } from '../../src/db/session.ts';
 import { type ComparePair, comparePair } from '../support/compare-fixture.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -258,14 +264,113 @@ describe('exit code 2', () => {
   });
 });
 
-it('a worker that was held goes on when the hold is gone', async () => {
+describe('the hold', () => {
+  const main = join(import.meta.dirname, '../../src/main.ts');
+  const start = (words: string[], env: Record<string, string> = {}): ChildProcess =>
+    spawn(process.execPath, ['--import', import.meta.resolve('tsx'), main, db.ini, ...words], {
+      env: { ...process.env, ...env },
+      stdio: 'ignore',
+    });
+  const holds = (): Promise<{ tick_id: string; left: number }[]> =>
+    db.leaf.sql(
+      `select tick_id, extract(epoch from expires_at - clock_timestamp())::float8 as left from kaja.hold`,
+    );
+
+  it('of a comparer that was killed expires, and the worker goes on', async () => {
+    const { root, leaf, pair } = db;
+    const child = start(['compare', 'busy'], { KAJA_FAILPOINT: 'hold-reached' });
+    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+    const [hold] = await holds();
+    expect(hold?.left).toBeGreaterThan(30);
+    expect(hold?.left).toBeLessThanOrEqual(60);
+    const [{ tick }] = await leaf.sql('select last_tick_id as tick from pgq_node.local_state');
+    expect(tick).toBe(hold?.tick_id);
+    await root.sql('update busy set n = n + 1');
+    // A second comparer is held by the dead one's hold too: it says so instead of comparing at another tick.
+    const second = await db.kaja('compare', 'busy', '--wait', '0.5');
+    expect(second).toMatchObject({ code: 2 });
+    expect(second.err).toMatch(/worker leaf is lagging: stands at tick \d+, wanted is \d+/);
+    expect((await leaf.sql('select last_tick_id as tick from pgq_node.local_state'))[0].tick).toBe(tick);
+    await leaf.sql(`update kaja.hold set expires_at = clock_timestamp() + interval '0.2 seconds'`);
+    await pair.settled();
+    expect((await db.kaja('compare', 'busy')).code).toBe(0);
+    expect(await holds()).toEqual([]);
+  });
+
+  it('is removed when the comparer is interrupted', async () => {
+    await db.pair.stopWorker();
+    const child = start(['compare', 'busy', '--wait', '60']);
+    await eventually(async () => (await holds()).length === 1);
+    child.kill('SIGINT');
+    expect(await once(child, 'exit')).toEqual([130, null]);
+    expect(await holds()).toEqual([]);
+    db.pair.startWorker();
+  });
+
+  it('ends by itself for a worker that idles', async () => {
+    const { root, leaf, pair } = db;
+    await leaf.sql(
+      `insert into kaja.hold (queue_name, tick_id, expires_at) values ($1, 0, clock_timestamp() + interval '1 second')`,
+      [pair.queue],
+    );
+    await root.sql('update busy set n = n + 1');
+    await pair.settled();
+    expect((await compared('busy')).code).toBe(0);
+    expect(await holds()).toEqual([]);
+  });
+});
+
+it('big tables are read in ranges, and one row in 200,000 is found', async () => {
   const { root, leaf, pair } = db;
-  await leaf.sql(
-    `insert into kaja.hold (queue_name, tick_id, expires_at) values ($1, 0, clock_timestamp() + interval '1 second')`,
-    [pair.queue],
+  const columns = 'id bigint primary key, pad text, n int';
+  await root.sql(
+    `create table big (${columns}); insert into big select g, repeat('x', 180), g from generate_series(1, 200000) g`,
   );
-  await root.sql('update busy set n = n + 1');
-  await pair.settled();
-  expect((await compared('busy')).code).toBe(0);
-  await eventually(async () => (await leaf.sql('select * from kaja.hold')).length === 0);
+  await leaf.sql(`create table big (${columns})`);
+  await pair.addTable('big');
+  await pair.settled(60_000);
+  await db.tamper(`update big set n = 0 where id = 123456; delete from big where id = 5`);
+  const { code, tables } = await compared('big');
+  expect(code).toBe(1);
+  expect(tables[0]).toMatchObject({
+    missing: 1,
+    different: 1,
+    extra: 0,
+    source_rows: 200000,
+    dest_rows: 199999,
+  });
+  expect(tables[0]?.rows).toEqual([
+    { kind: 'different', row: { id: '123456' } },
+    { kind: 'missing', row: { id: '5' } },
+  ]);
+});
+
+describe('the hash of a row', () => {
+  it('is the same in another encoding', async () => {
+    const admin = await db.leaf.connect();
+    const name = `${db.leaf.name}_latin1`;
+    await admin.query(`create database "${name}" encoding 'LATIN1' locale 'C' template template0`);
+    const url = new URL(db.leaf.url);
+    url.pathname = `/${name}`;
+    const hashes: string[] = [];
+    for (const location of [db.leaf.url, url.href]) {
+      await using session = await openSession(location, { purpose: 'read' });
+      await session.query(
+        `create table public.enc (id int, t text); insert into public.enc values (1, 'é "ß" \u00a0')`,
+      );
+      const columns = await readSideColumns(session, 'public.enc');
+      const side = {
+        name: 'public.enc',
+        from: 'public.enc',
+        columns,
+        keys: [],
+        filter: null,
+        tableFilter: null,
+        toUtf8: true,
+      };
+      hashes.push(String(await session.value(`select ${rowHash(side)} from public.enc t`)));
+    }
+    await admin.query(`drop database "${name}" with (force)`);
+    expect(hashes[0]).toBe(hashes[1]);
+  });
 });

@@ -1,4 +1,6 @@
 /** repair: exactly the differing rows become what they are on the provider. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -146,6 +148,76 @@ describe('--apply', () => {
     const { code, err } = await db.kaja('repair', '--apply', 'narrow');
     expect(code).toBe(1);
     expect(err).toContain('public.narrow: 1 rows still differ');
+  });
+});
+
+describe('without the right to switch foreign keys off', () => {
+  it('deletes before it inserts, in the order of the keys', async () => {
+    const marker = await comparePair({ applyRole: 'marker' }, ['apply_role = marker']);
+    try {
+      const { root, leaf, pair } = marker;
+      const ddl = `create table parent (id int primary key, v text); create table child (id int primary key, p int references parent)`;
+      await root.sql(
+        `${ddl}; insert into parent values (1, 'a'), (2, 'b'); insert into child values (1, 1), (2, 2)`,
+      );
+      await leaf.sql(ddl);
+      await pair.addTable('child');
+      await pair.addTable('parent');
+      await pair.settled();
+      await marker.tamper(`delete from child where id = 2; delete from parent where id = 2;
+        insert into parent values (3, 'x'); insert into child values (3, 3); update child set p = 3 where id = 1`);
+      expect(
+        (
+          await leaf.sql(
+            `select count(*)::int as n from pg_constraint where conrelid = 'child'::regclass and contype = 'f'`,
+          )
+        )[0].n,
+      ).toBe(1);
+      const { code, err } = await marker.kaja('repair', '--apply');
+      expect({ code, err }).toMatchObject({ code: 0 });
+      await pair.expectEqual('parent');
+      await pair.expectEqual('child');
+    } finally {
+      await marker.drop();
+    }
+  });
+});
+
+describe('keys that no index serves', () => {
+  it('are found by their text: types of extensions, domains, nullable columns', async () => {
+    const ddl = `create domain code as text check (value <> ''); create type pair as (a int, b text);
+      create table odd (k pair not null, d code, n int)`;
+    await db.root.sql(
+      `${ddl}; insert into odd values ((1, 'x y'), 'a', 1), ((1, null), 'b', 2), ((2, '"'), null, 3)`,
+    );
+    await db.leaf.sql(ddl);
+    await db.pair.addTable('odd', { key: ['k', 'd'] });
+    await db.pair.settled();
+    await db.tamper(`update odd set n = 0; insert into odd values ((9, ''), null, 9)`);
+    const { code, err } = await db.kaja('repair', '--apply', 'odd');
+    expect({ code, err }).toMatchObject({ code: 0 });
+    expect(err).toContain('missed: 0 inserts, 3 updates, 1 deletes');
+    await db.pair.expectEqual('odd');
+  });
+});
+
+describe('a repair that dies', () => {
+  it('leaves everything as it was', async () => {
+    await db.tamper('update moving set n = -1 where id = 3');
+    const main = join(import.meta.dirname, '../../src/main.ts');
+    const child = spawn(
+      process.execPath,
+      ['--import', import.meta.resolve('tsx'), main, db.ini, 'repair', '--apply', 'moving'],
+      {
+        env: { ...process.env, KAJA_FAILPOINT: 'repair-applied' },
+        stdio: 'ignore',
+      },
+    );
+    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+    expect(await db.leaf.sql('select n from moving where id = 3')).toEqual([{ n: -1 }]);
+    await db.leaf.sql('delete from kaja.hold');
+    expect((await db.kaja('repair', '--apply', 'moving')).code).toBe(0);
+    await db.pair.expectEqual('moving');
   });
 });
 
