@@ -58,15 +58,15 @@ export class Hold {
     const started = Date.now();
     const deadline = waitMs > 0 ? Date.now() + waitMs : Number.POSITIVE_INFINITY;
     for (;;) {
-      const [row] = await this.#session.query<{ reached: boolean; at: bigint }>(
+      const [row] = await this.#session.query<{ reached: boolean; at: bigint | null }>(
         `select h.reached_at is not null as reached, s.last_tick_id as at
-           from kaja.hold h, pgq_node.local_state s
-          where h.hold_id = $1 and s.queue_name = $2 and s.consumer_name = $3`,
+           from kaja.hold h left join pgq_node.local_state s on s.queue_name = $2 and s.consumer_name = $3
+          where h.hold_id = $1`,
         [this.#id, this.#queue, this.#consumer],
       );
       if (!row) throw new KajaError('state-refused', 'the hold of this comparison was removed by somebody');
       if (row.reached) return true;
-      if (Date.now() - started > PROGRESS_AFTER_MS) onProgress?.(row.at);
+      if (row.at !== null && Date.now() - started > PROGRESS_AFTER_MS) onProgress?.(row.at);
       if (Date.now() >= deadline) return false;
       await sleep(POLL_MS, signal);
       if (signal.aborted) throw new KajaError('aborted', 'stopped on request', { cause: signal.reason });

@@ -256,6 +256,15 @@ describe('exit code 2', () => {
     pair.startWorker();
   });
 
+  it('while the worker is paused', async () => {
+    const { leaf } = db;
+    await leaf.sql('update pgq_node.local_state set paused = true');
+    const result = await db.kaja('compare', 'busy');
+    await leaf.sql('update pgq_node.local_state set paused = false');
+    expect(result).toMatchObject({ code: 2 });
+    expect(result.err).toContain('worker of node leaf is paused');
+  });
+
   it('on the root', async () => {
     const { root } = db;
     const result = await db.kaja('compare', '--set', `db=${root.url}`);

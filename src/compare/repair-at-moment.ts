@@ -1,0 +1,189 @@
+/** The writing part of a repair: with the worker standing at a tick, rows of this node are changed or statements written. */
+import { copyBetween } from '../db/copy-stream.ts';
+import type { Session } from '../db/session.ts';
+import { sqlstateOf } from '../db/sql-error.ts';
+import { KajaError } from '../errors/kaja-error.ts';
+import type { ApplySession } from '../replay/apply-session.ts';
+import { failpoint } from '../runtime/failpoint.ts';
+import type { CompareContext } from './compare-context.ts';
+import { fixFilePath, writeFixFile } from './fix-file.ts';
+import { type Moment, reachMoment } from './moment.ts';
+import {
+  canUpdate,
+  copyTheirs,
+  countRemaining,
+  createTheirs,
+  decide,
+  deleteRows,
+  insertRows,
+  keepsForeignColumns,
+  type RepairPlan,
+  updateRows,
+} from './repair-plan.ts';
+
+/** A table to repair, and what was done to it. */
+export interface RepairWork {
+  readonly plan: RepairPlan;
+  /** Position in foreign key order, referenced tables first. */
+  readonly rank: number;
+  inserts: number;
+  updates: number;
+  deletes: number;
+  /** Keys whose rows still differ. */
+  remaining: number;
+  /** SQL file that was written. */
+  file: string | null;
+}
+
+/**
+ * Repair the tables whose differing keys are known.
+ * @param directory write SQL files there; null: change the rows
+ * @throws KajaError state-refused (exit code 2) when the worker does not come or does not stay
+ */
+export async function repairAtMoment(
+  context: CompareContext,
+  directory: string | null,
+  { session, role }: ApplySession,
+  works: readonly RepairWork[],
+): Promise<void> {
+  const moment = await reachMoment(context, { readers: 1, readersHere: 0, keep: true, force: false });
+  try {
+    if (directory !== null) {
+      await session.transaction(
+        async () => {
+          await checkPosition(context, session, moment, false);
+          for (const { plan } of works) await prepare(context, session, moment, plan, false);
+          // What is read from here on is this transaction's snapshot.
+          await moment.release();
+          for (const work of works) await writeFile(context, session, directory, work);
+        },
+        { isolation: 'repeatable read' },
+      );
+      return;
+    }
+    // Without the right to switch foreign keys off all tables change together, in the order the keys want.
+    const groups = role === 'replica' ? works.map((work) => [work]) : [works];
+    for (const group of groups) await session.transaction(() => applyGroup(context, session, moment, group));
+  } finally {
+    await moment.close();
+  }
+}
+
+async function applyGroup(
+  context: CompareContext,
+  session: Session,
+  moment: Moment,
+  group: readonly RepairWork[],
+): Promise<void> {
+  await checkPosition(context, session, moment, true);
+  for (const { plan } of group) await prepare(context, session, moment, plan, true);
+  await session.query('savepoint kaja_repair');
+  try {
+    await change(session, group, true);
+  } catch (error) {
+    // Rows that exchange unique values cannot pass each other by UPDATE; leaving and coming back they can.
+    const lossless = group.every(({ plan }) => !keepsForeignColumns(plan));
+    if (!sqlstateOf(error)?.startsWith('23') || !lossless) throw error;
+    await session.query('rollback to savepoint kaja_repair');
+    await change(session, group, false);
+  }
+  for (const work of group)
+    work.remaining = Number((await session.value<bigint>(countRemaining(work.plan))) ?? 0n);
+  failpoint('repair-applied');
+}
+
+/** Deletes, referencing tables first; then updates and inserts, referenced tables first. */
+async function change(session: Session, group: readonly RepairWork[], update: boolean): Promise<void> {
+  const ranked = [...group].sort((a, b) => a.rank - b.rank);
+  const updates = (work: RepairWork): boolean => update && canUpdate(work.plan);
+  const removed = new Map<RepairWork, number>();
+  for (const work of [...ranked].reverse())
+    removed.set(work, await session.execute(deleteRows(work.plan, updates(work))));
+  for (const work of ranked) {
+    const sql = updates(work) ? updateRows(work.plan) : undefined;
+    work.updates = sql ? await session.execute(sql) : 0;
+    const inserted = await session.execute(insertRows(work.plan, updates(work)));
+    // A row that left and came back was updated.
+    const gone = removed.get(work) ?? 0;
+    const replaced = updates(work) ? 0 : await countReplaced(session, work.plan);
+    work.updates += replaced;
+    work.inserts = inserted - replaced;
+    work.deletes = gone - replaced;
+  }
+}
+
+const countReplaced = async (session: Session, plan: RepairPlan): Promise<number> =>
+  Number(
+    await session.value<bigint>(
+      `select count(*) from ${plan.steps} where sid is not null and tid is not null`,
+    ),
+  );
+
+/** The worker must stand at the moment's tick; locked, it cannot even go on when the hold expires. */
+async function checkPosition(
+  context: CompareContext,
+  session: Session,
+  moment: Moment,
+  lock: boolean,
+): Promise<void> {
+  const position = await session.value<bigint>(
+    `select last_tick_id from pgq_node.local_state where queue_name = $1 and consumer_name = $2${lock ? ' for update' : ''}`,
+    [context.queue, context.consumer],
+  );
+  if (position !== moment.tick) {
+    throw new KajaError('state-refused', `worker did not stay at tick ${moment.tick}`, {
+      exitCode: 2,
+      hint: 'try again',
+    });
+  }
+}
+
+/** Fetch the provider's rows of the differing keys, read ours, decide. */
+async function prepare(
+  context: CompareContext,
+  session: Session,
+  moment: Moment,
+  plan: RepairPlan,
+  lock: boolean,
+): Promise<void> {
+  const provider = moment.provider[0] as Session;
+  const { signal } = context;
+  await provider.query('delete from pg_temp.kaja_key');
+  await copyBetween({
+    from: session,
+    fromSql: `copy (select k from ${plan.keys}) to stdout`,
+    to: provider,
+    toSql: 'copy pg_temp.kaja_key (k) from stdin',
+    signal,
+  });
+  await provider.query('analyze pg_temp.kaja_key');
+  await session.query(createTheirs(plan));
+  const columns = ['k', 'h', ...plan.written.map((column) => column.staged)];
+  await copyBetween({
+    from: provider,
+    fromSql: copyTheirs(plan),
+    to: session,
+    toSql: `copy ${plan.theirs} (${columns.join(', ')}) from stdin`,
+    signal,
+  });
+  await session.query(`analyze ${plan.theirs}; ${decide(plan, lock)}`);
+}
+
+async function writeFile(
+  context: CompareContext,
+  session: Session,
+  directory: string,
+  work: RepairWork,
+): Promise<void> {
+  const { plan } = work;
+  const path = fixFilePath(directory, plan.subject.destName);
+  const counts = await session.one<{ inserts: number; updates: number; deletes: number }>(
+    `select count(*) filter (where tid is null)::int as inserts, count(*) filter (where sid is null)::int as deletes,
+            count(*) filter (where sid is not null and tid is not null)::int as updates from ${plan.steps}`,
+  );
+  Object.assign(work, counts, { remaining: counts.inserts + counts.updates + counts.deletes });
+  if (work.remaining === 0) return;
+  const statements = await writeFixFile(session, plan, path);
+  work.file = path;
+  context.log.info(`${path}: ${statements} statements`);
+}
