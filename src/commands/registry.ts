@@ -8,6 +8,7 @@ import { compare } from './compare.ts';
 import { createBranch } from './create-branch.ts';
 import { createLeaf } from './create-leaf.ts';
 import { createRoot } from './create-root.ts';
+import { doctor } from './doctor.ts';
 import { dropNode } from './drop-node.ts';
 import { install } from './install.ts';
 import { members } from './members.ts';
@@ -39,6 +40,7 @@ import { worker } from './worker.ts';
 export const commands: readonly AnyCommand[] = [
   install,
   uninstall,
+  doctor,
   createRoot,
   createBranch,
   createLeaf,
