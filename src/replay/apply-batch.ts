@@ -3,7 +3,7 @@ import type pg from 'pg';
 import type { Session } from '../db/session.ts';
 import { sqlstateOf } from '../db/sql-error.ts';
 import { type BatchContents, type PlanFinder, readContents } from './batch-contents.ts';
-import { applyInOrder } from './event-order.ts';
+import { applyInOrder, upstreamOutcome } from './event-order.ts';
 import type { TableRoute } from './row-plan.ts';
 import { methodsFor, type Step, setBasedSteps } from './set-based-steps.ts';
 import type { StagedGroup } from './staging.ts';
@@ -54,20 +54,21 @@ export async function applyBatch(
 async function applyOneByOne(target: Session, contents: BatchContents): Promise<Map<string, TableOutcome>> {
   const outcomes = new Outcomes();
   const plans = contents.tables.flatMap((table) => table.plans);
-  if (plans.length > 0) {
-    await target.query(
-      `insert into pg_temp.kaja_outcome (plan_id) values ${plans.map((plan) => `(${plan.id})`).join(', ')}`,
-    );
-  }
+  const counted = new Map<number, TableRoute>([
+    ...plans.map((plan): [number, TableRoute] => [plan.id, plan.route]),
+    ...contents.upstream.map((route, index): [number, TableRoute] => [upstreamOutcome(index), route]),
+  ]);
+  const ids = [...counted.keys()].map((id) => `(${id})`).join(', ');
+  if (ids !== '') await target.query(`insert into pg_temp.kaja_outcome (plan_id) values ${ids}`);
   const truncates = contents.truncated.map((route) => ({
     tableName: route.tableName,
     statement: route.empty,
   }));
   await target.query(applyInOrder(plans, truncates, contents.upstream));
   for (const row of await target.query('select * from pg_temp.kaja_outcome')) {
-    const plan = plans.find((one) => one.id === Number(row.plan_id));
-    if (!plan) continue;
-    const outcome = outcomes.of(plan.route);
+    const route = counted.get(Number(row.plan_id));
+    if (!route) continue;
+    const outcome = outcomes.of(route);
     outcome.inserted += num(row, 'inserted') + num(row, 'update_missing');
     outcome.updated += num(row, 'updated') + num(row, 'insert_found');
     outcome.deleted += num(row, 'deleted');

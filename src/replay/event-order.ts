@@ -74,6 +74,9 @@ function applyOne(plan: RowPlan): string {
       end if;`;
 }
 
+/** Row of pg_temp.kaja_outcome that counts for an upstream table; plans have positive numbers. */
+export const upstreamOutcome = (index: number): number => -1 - index;
+
 /**
  * DO block that applies the staged events of the plans in order.
  * @param plans every plan of the batch
@@ -95,8 +98,12 @@ export function applyInOrder(
   const others = upstream.map(
     (
       route,
+      index,
     ) => `    if e.ev_extra1 = ${quoteLiteral(route.tableName)} and e.ev_type ~ '^([IUD]$|[IUD]:|\\{")' then
-      perform kaja.apply_upstream_event(e.ev_type, e.ev_data, ${quoteLiteral(route.dest)});
+      v_result := kaja.apply_upstream_event(e.ev_type, e.ev_data, ${quoteLiteral(`${route.only ? 'only ' : ''}${route.dest}`)}, ${route.where === null ? 'null' : quoteLiteral(route.where)});
+      update pg_temp.kaja_outcome set inserted = inserted + (v_result = 'inserted')::int, updated = updated + (v_result = 'updated')::int, deleted = deleted + (v_result = 'deleted')::int,
+        update_missing = update_missing + (v_result = 'update_missing')::int, delete_missing = delete_missing + (v_result = 'delete_missing')::int,
+        insert_found = insert_found + (v_result = 'insert_found')::int where plan_id = ${upstreamOutcome(index)};
       continue;
     end if;`,
   );
@@ -105,6 +112,7 @@ declare
   e record;
   v_rows bigint;
   v_unwanted boolean;
+  v_result text;
 begin
   for e in select * from pg_temp.kaja_stage order by ev_id loop
 ${[...cases, ...empties, ...others].join('\n')}

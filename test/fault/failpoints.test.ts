@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { FailpointName } from '../../src/runtime/failpoint.ts';
+import { eventually } from '../support/eventually.ts';
 import { type FaultSet, startFaultSet } from '../support/fault-set.ts';
 
 /** Every edge of durability that a leaf's worker passes. */
@@ -38,7 +39,7 @@ describe('a worker that dies at an edge of durability', () => {
         );
       await set.sql(
         'root',
-        `insert into ${table} select g, g from generate_series(1, ${edge === 'sync-applied' ? 150_000 : 500}) g`,
+        `insert into ${table} select g, g from generate_series(1, ${edge === 'sync-applied' ? 400_000 : 500}) g`,
       );
       await set.command(set.rootIni, 'add-table', table);
       await set.command(set.rootIni, 'add-table', `${table}_log`, '--insert-only');
@@ -48,7 +49,13 @@ describe('a worker that dies at an edge of durability', () => {
           'root',
           `update ${table} set v = v + 1 where id % 2 = 0 and id < 500; delete from ${table} where id % 50 = 3 and id < 500; insert into ${table} select max(id) + 1, 0 from ${table}; insert into ${table}_log select 1`,
         );
-      const dying = set.start([set.leafIni, 'worker'], { KAJA_FAILPOINT: edge });
+      const dying = set.start([set.leafIni, 'worker', '-v'], { KAJA_FAILPOINT: edge });
+      // The worker has to be ahead of the copy's tick when the copy is done.
+      if (edge === 'sync-applied')
+        await eventually(
+          () => dying.output(),
+          (text) => text.includes(`Starting full copy of public.${table} `),
+        );
       let over = false;
       void dying.ended.then(() => {
         over = true;

@@ -174,4 +174,38 @@ describe('replay from the oldest to the newest server', () => {
     await pair.settled();
     await pair.expectEqual('gen');
   });
+
+  it("applies events in the formats of Londiste's own triggers", async () => {
+    await both('create table l (id int, k2 text, v text, n numeric, primary key (id, k2))');
+    await pair.addTable('l', { key: ['id', 'k2'] });
+    await pair.settled();
+    const put = (type: string, data: string): Promise<unknown> =>
+      root.sql(`select pgq.insert_event($1, $2, $3, 'public.l', null, null, null)`, [pair.queue, type, data]);
+    await put('I:id,k2', 'id=1&k2=a&v=O%27Brien+%26+co%c3%a9%e2%82%ac&n');
+    await put('I', `(id,k2,v) values ('2','b',E'back\\\\slash')`);
+    await put(
+      '{"op":"INSERT","table":["public","l"],"pkey":["id","k2"]}',
+      '{"id":3,"k2":"c","v":null,"n":9007199254740993.10}',
+    );
+    await put('U:id,k2', 'id=1&k2=a&v=&n=1.50');
+    await put('U', `v='x' where id='2' and k2='b'`);
+    await put(
+      '{"op":"UPDATE","table":["public","l"],"pkey":["id","k2"]}',
+      '{"id":3,"k2":"c","v":"t\\tab","n":1}',
+    );
+    await put('I:id,k2', 'id=4&k2=d&v=gone&n');
+    await put('D:id,k2', 'id=4&k2=d&v=gone&n');
+    await pair.settled();
+    expect(await leaf.sql('select l::text as l from l order by id')).toEqual([
+      { l: '(1,a,"",1.50)' },
+      { l: '(2,b,x,)' },
+      { l: '(3,c,"t\tab",1)' },
+    ]);
+    await put('D:id,k2', 'id=77&k2=none&v&n');
+    await put('D', `id='78'`);
+    await put('R', '');
+    await pair.settled();
+    expect((await leaf.sql('select count(*)::int as n from l'))[0].n).toBe(0);
+    expect(await stats('l')).toEqual({ update_missing: '0', delete_missing: '2', insert_found: '0' });
+  });
 });
