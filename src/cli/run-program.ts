@@ -87,14 +87,15 @@ function answerAtOnce(
   }
   const signal = requestedSignal(options);
   if (signal) {
-    io.stderr.write(`${sendRequestedSignal(sorted.ini ?? iniAmong(sorted, commands), signal, overrides)}\n`);
+    io.stderr.write(`${sendRequestedSignal(sorted.ini ?? iniAmong(parsed, commands), signal, overrides)}\n`);
     return 0;
   }
   return undefined;
 }
 
-const iniAmong = (sorted: SortedWords, commands: readonly AnyCommand[]): string | undefined =>
-  sorted.rest.find((word) => !word.startsWith('-') && !commands.some((one) => one.name === word));
+/* Arguments, not all words: `kaja run -s --set pidfile=… a.ini` must not take the value of --set for a file. */
+const iniAmong = (parsed: ParsedWords, commands: readonly AnyCommand[]): string | undefined =>
+  parsed.args.find((word) => !commands.some((one) => one.name === word));
 
 function sampleKind(sorted: SortedWords): SectionKind {
   if (sorted.command?.section !== undefined) return sorted.command.section;

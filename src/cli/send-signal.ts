@@ -14,7 +14,7 @@ export function requestedSignal(options: Readonly<Record<string, unknown>>): Nod
 
 /**
  * Send it.
- * @param ini any ini, of a node or of a ticker
+ * @param ini any ini, of a node or of a ticker; not needed when --set names the pidfile
  * @returns a line for stderr; a process that does not run is no failure
  */
 export function sendRequestedSignal(
@@ -22,6 +22,8 @@ export function sendRequestedSignal(
   signal: NodeJS.Signals,
   overrides: ReadonlyMap<string, string>,
 ): string {
+  const given = overrides.get('pidfile');
+  if (ini === undefined && given) return signalPidfile(given, signal).text;
   if (ini === undefined) throw new UsageError('need config file', { hint: 'kaja -s CONFIG.ini' });
   const config = loadConfig({ path: ini, kind: detectKind(ini), overrides, partial: true });
   return signalPidfile(config.pidfile, signal).text;

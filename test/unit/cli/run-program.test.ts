@@ -206,6 +206,14 @@ describe('answers without a command', () => {
       err: 'No pidfile, process not running\n',
     });
   });
+
+  it('takes the pidfile of --set, with the files of a set or without any', async () => {
+    const given = ['--set', `pidfile=${dir}/none.pid`];
+    const nobody = { code: 0, out: '', err: 'No pidfile, process not running\n' };
+    expect(await kaja('-s', ...given)).toEqual(nobody);
+    expect(await kaja('-s', ...given, ini, pgqd)).toEqual(nobody);
+    expect(await kaja('doctor', '-s', ...given, ini)).toEqual(nobody);
+  });
 });
 
 describe('results and failures', () => {
