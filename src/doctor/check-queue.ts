@@ -4,7 +4,6 @@ import type { Session } from '../db/session.ts';
 import type { SideCheck } from './check.ts';
 import { count, duration, ok, size, type Verdict, warning } from './finding.ts';
 import type { DoctorLimits } from './limits.ts';
-import { gives } from './side.ts';
 
 /** One queue; times in seconds. */
 export interface QueueState {
@@ -134,7 +133,7 @@ const readQueues = (session: Session, queue: string | null): Promise<QueueState[
 
 export const checkQueue: SideCheck = {
   name: 'queue',
-  applies: (side) => side.schemas.has('pgq') && (side.role === 'ticker' || gives(side)),
+  applies: (side) => side.schemas.has('pgq'),
   async run(side, { limits }) {
     const queue = side.queue ?? null;
     const queues = await readQueues(side.session, queue);

@@ -3,7 +3,7 @@ import type { Rights } from '../db/catalog/rights.ts';
 import { quoteIdent } from '../db/names.ts';
 import type { SideCheck } from './check.ts';
 import { error, info, ok, type Verdict, warning } from './finding.ts';
-import { type ApplyChoice, gives, type Side } from './side.ts';
+import type { ApplyChoice, Side } from './side.ts';
 
 /** See the file. */
 export interface RightsState {
@@ -112,7 +112,7 @@ export const checkRights: SideCheck = {
       database: session.facts.database,
       version: session.serverVersion,
       installed: side.schemas.has('kaja'),
-      own: side.role === 'node' || (side.role === 'provider' && gives(side) && !side.schemas.has('pgq')),
+      own: side.role === 'node',
     });
   },
 };

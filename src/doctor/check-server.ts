@@ -63,7 +63,8 @@ export function judgeServer(state: ServerState, needed: number): Verdict[] {
 async function readServer(session: Session): Promise<ServerState> {
   return session.one<ServerState & Record<string, unknown>>(
     `with here as (
-       select d.datconnlimit, r.rolconnlimit,
+       select case when r.rolsuper then -1 else d.datconnlimit end as datconnlimit,
+              case when r.rolsuper then -1 else r.rolconnlimit end as rolconnlimit,
               (select count(*)::int4 from pg_stat_activity a where a.backend_type = 'client backend') as used,
               (select count(*)::int4 from pg_stat_activity a where a.datid = d.oid and a.backend_type = 'client backend') as of_database,
               (select count(*)::int4 from pg_stat_activity a where a.usesysid = r.oid) as of_role

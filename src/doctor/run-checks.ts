@@ -7,6 +7,7 @@ import type { PairCheck, SideCheck } from './check.ts';
 import { checkCapture } from './check-capture.ts';
 import { checkClock, checkClocks } from './check-clock.ts';
 import { checkCollation, checkCollations } from './check-collation.ts';
+import { checkCopies } from './check-copies.ts';
 import { checkForeignKeys } from './check-foreign-keys.ts';
 import { checkInstall } from './check-install.ts';
 import { checkNode } from './check-node.ts';
@@ -43,7 +44,13 @@ export const SIDE_CHECKS: readonly SideCheck[] = [
 ];
 
 /** Checks of a provider with its subscriber. */
-export const PAIR_CHECKS: readonly PairCheck[] = [checkSides, checkClocks, checkStructure, checkCollations];
+export const PAIR_CHECKS: readonly PairCheck[] = [
+  checkSides,
+  checkClocks,
+  checkStructure,
+  checkCopies,
+  checkCollations,
+];
 
 /** Place verdicts; passwords that a message of the server quotes are masked. */
 export const placed = (check: string, where: string, verdicts: readonly Verdict[]): Finding[] =>
