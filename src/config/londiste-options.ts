@@ -127,7 +127,7 @@ export const LONDISTE_OPTIONS = {
     default: 'auto',
     choices: ['auto', 'replica', 'marker'],
     group: 'worker',
-    help: 'how triggers know replicated changes: replica sets session_replication_role, marker sets kaja.origin, auto takes what is permitted',
+    help: 'how triggers know replicated changes: replica sets session_replication_role, marker sets kaja.applying, auto takes what is permitted',
   },
   global_wm_publish_period: {
     type: 'seconds',

@@ -1,0 +1,129 @@
+/** The generated parts of docs/commands.md and docs/configuration.md, from the command registry and the option tables. */
+import type { AnyCommand, CommandOption } from '../../src/commands/command.ts';
+import { commands } from '../../src/commands/registry.ts';
+import { OPTION_TABLES, SECTION_NAMES, type SectionKind } from '../../src/config/load-config.ts';
+import type { OptionSpec, OptionTable } from '../../src/config/option-table.ts';
+
+/** Keys that are read and checked but do nothing in this version; the documentation says so. */
+export const NO_EFFECT_YET: ReadonlySet<string> = new Set([
+  'metrics_port',
+  'metrics_host',
+  'batch_max_bytes',
+  'pgq_batch_collect_events',
+  'pgq_batch_collect_interval',
+  'pgq_keep_lag',
+  'local_only',
+  'local_only_drop_execute',
+  'compare_schedule',
+  'compare_auto_repair',
+]);
+
+/** Keys of a node that belong to a key without effect. */
+const WITH_THEM: Readonly<Record<SectionKind, ReadonlySet<string>>> = {
+  londiste: new Set(['compare_tables', 'job_timezone', 'job_on_failure']),
+  ticker: new Set(),
+};
+
+const START = /^<!-- generated: (\S+) -->$/;
+const END = '<!-- end -->';
+
+/**
+ * Fill the regions `<!-- generated: NAME -->` … `<!-- end -->` of a page anew.
+ * NAME is a command, `config/londiste` or `config/ticker`.
+ * @throws Error for an unknown name or a region without end
+ */
+export function fillRegions(page: string): string {
+  const lines = page.split('\n');
+  const out: string[] = [];
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at] ?? '';
+    out.push(line);
+    const name = START.exec(line)?.[1];
+    if (name === undefined) continue;
+    const end = lines.indexOf(END, at);
+    if (end < 0) throw new Error(`region ${name} has no end`);
+    out.push(render(name), END);
+    at = end;
+  }
+  return out.join('\n');
+}
+
+/** Names of the regions of a page. */
+export const regionsOf = (page: string): string[] =>
+  page.split('\n').flatMap((line) => START.exec(line)?.[1] ?? []);
+
+function render(name: string): string {
+  if (name === 'config/londiste' || name === 'config/ticker') {
+    return renderOptions(name === 'config/ticker' ? 'ticker' : 'londiste');
+  }
+  const command = commands.find((one) => one.name === name);
+  if (!command) throw new Error(`there is no command ${name}`);
+  return renderCommand(command);
+}
+
+function renderCommand(command: AnyCommand): string {
+  const front = command.section === undefined ? `kaja ${command.name}` : `kaja CONFIG.ini ${command.name}`;
+  const usage = [front, command.options.length > 0 ? '[options]' : '', command.args]
+    .filter(Boolean)
+    .join(' ');
+  return [
+    '',
+    `\`${usage}\``,
+    '',
+    `${sentence(command.summary)}${command.details ? ` ${command.details.replaceAll('\n', ' ')}` : ''}`,
+    '',
+    ...(command.options.length > 0 ? [...table(command.options), ''] : []),
+  ].join('\n');
+}
+
+const table = (options: readonly CommandOption[]): string[] => [
+  '| option | |',
+  '|---|---|',
+  ...options.map((one) => `| \`${one.flags}\` | ${cell(one.help)}${one.repeat ? '; may be repeated' : ''} |`),
+];
+
+/** All keys of a kind of ini, one table per group. */
+function renderOptions(kind: SectionKind): string {
+  const options: OptionTable = OPTION_TABLES[kind];
+  const rows = Object.entries(options).filter(([, spec]) => spec.type !== 'ignored');
+  const groups = [...new Set(rows.map(([, spec]) => spec.group))];
+  const former = Object.entries(options).flatMap(([key, spec]) =>
+    spec.type === 'ignored' ? [`\`${key}\``] : [],
+  );
+  return [
+    '',
+    `Section: ${SECTION_NAMES[kind].map((name) => `\`[${name}]\``).join(', ')}.`,
+    '',
+    ...groups.flatMap((group) => [
+      `**${group}**`,
+      '',
+      '| key | default | |',
+      '|---|---|---|',
+      ...rows.filter(([, spec]) => spec.group === group).map(([key, spec]) => optionRow(kind, key, spec)),
+      '',
+    ]),
+    `Accepted for old files, without effect here: ${former.join(', ')}.`,
+    '',
+  ].join('\n');
+}
+
+function optionRow(kind: SectionKind, key: string, spec: OptionSpec): string {
+  const unit = { seconds: 'seconds', bytes: 'bytes, or with kB, MB, GB', list: 'comma separated' } as const;
+  const kindText =
+    spec.type === 'choice' ? spec.choices.join(', ') : (unit as Partial<Record<string, string>>)[spec.type];
+  const aliases = spec.aliases ? `; also ${spec.aliases.map((name) => `\`${name}\``).join(', ')}` : '';
+  const idle =
+    NO_EFFECT_YET.has(key) || WITH_THEM[kind].has(key) ? ' **No effect in this version yet.**' : '';
+  const help = `${cell(spec.help)}${kindText ? ` (${kindText})` : ''}${aliases}`;
+  return `| \`${key}\` | ${defaultText(spec)} | ${help}${idle ? `.${idle}` : ''} |`;
+}
+
+function defaultText(spec: OptionSpec): string {
+  if (spec.type === 'ignored') return '';
+  if ('required' in spec) return 'required';
+  if (spec.type === 'bool') return spec.default ? '`1`' : '`0`';
+  return spec.default === '' ? '' : `\`${spec.default}\``;
+}
+
+const cell = (text: string): string => text.replaceAll('|', '\\|');
+const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
