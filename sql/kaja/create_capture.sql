@@ -136,6 +136,7 @@ begin
                        v_trigger, v_schema, v_relname, kaja._capture_when(), i_queue, v_logical);
         v_triggers := v_triggers || v_trigger;
     end if;
+    perform kaja.capture_partitions(v_capture.capture_id);
     -- The ticker's maintenance regenerates functions after DDL, also with upstream's own pgq.
     update pgq.queue q set queue_extra_maint = coalesce(q.queue_extra_maint, '{}') || array['kaja.refresh_captures']
      where q.queue_name = i_queue and not coalesce(q.queue_extra_maint, '{}') @> array['kaja.refresh_captures'];
@@ -154,7 +155,8 @@ begin
           from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
          where n.nspname = 'kaja' and not t.tgisinternal and t.tgparentid = 0
            and (p.proname like format('capture\_%s\_%%', i_capture_id)
-                or t.tgrelid = i_relid and p.proname in ('capture_truncate', 'deny_write')
+                or (t.tgrelid = i_relid or t.tgrelid in (select l.relid from pg_partition_tree(i_relid) l))
+                   and p.proname in ('capture_truncate', 'capture_partition_truncate', 'deny_write')
                    and split_part(encode(t.tgargs, 'escape'), E'\\000', 1) = i_queue)
     loop
         execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.rel);
@@ -194,14 +196,16 @@ begin
         return 0;
     end if;
     for v_capture in select * from kaja.capture c where c.queue_name = i_queue loop
+        v_relid := null;
         select t.tgrelid into v_relid
           from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
          where n.nspname = 'kaja' and p.proname like format('capture\_%s\_%%', v_capture.capture_id) and not t.tgisinternal and t.tgparentid = 0
          limit 1;
-        if found and (v_relid <> v_capture.relid or kaja.columns_of(v_relid) <> v_capture.columns::text) then
+        if v_relid is not null and (v_relid <> v_capture.relid or kaja.columns_of(v_relid) <> v_capture.columns::text) then
             perform kaja.generate_capture(v_capture.capture_id, v_relid);
         end if;
-        if found then
+        if v_relid is not null then
+            perform kaja.capture_partitions(v_capture.capture_id);
             update londiste.table_info i set dest_table = nullif(x.name, i.table_name)
               from (select n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = v_relid) x
              where i.queue_name = i_queue and i.table_name = v_capture.table_name and i.local

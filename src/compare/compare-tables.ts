@@ -75,6 +75,7 @@ export async function compareTables(
   const candidates = await chooseTables(context, here, request.tables).finally(() => here.close());
   if (candidates.length === 0) return { tables: [], skipped: 0, tick: null, exact: false };
   const moment = await reachMoment(context, {
+    tables: candidates.map((candidate) => candidate.tableName),
     readers: context.jobs,
     readersHere: context.jobs,
     keep: false,

@@ -14,6 +14,8 @@ const DIFF_TABLES = `create temp table kaja_their (k text[] collate "C", h uuid)
 
 /** What is wanted of a moment. */
 export interface MomentRequest {
+  /** Logical names of the tables that will be read. */
+  readonly tables: readonly string[];
   /** Reading sessions on the provider, at least 1. */
   readonly readers: number;
   /** Reading sessions on this node; 0: none, only the worker stands. */
@@ -69,6 +71,7 @@ export async function reachMoment(context: CompareContext, request: MomentReques
     readers = await openReadersAtTick({
       location: context.providerLocation,
       queue: context.queue,
+      tables: request.tables,
       readers: request.readers,
       applicationName,
       prepare: KEY_TABLE,

@@ -46,7 +46,13 @@ export async function repairAtMoment(
   { session, role }: ApplySession,
   works: readonly RepairWork[],
 ): Promise<void> {
-  const moment = await reachMoment(context, { readers: 1, readersHere: 0, keep: true, force: false });
+  const moment = await reachMoment(context, {
+    tables: works.map((work) => work.plan.subject.tableName),
+    readers: 1,
+    readersHere: 0,
+    keep: true,
+    force: false,
+  });
   try {
     if (directory !== null) {
       await session.transaction(

@@ -64,7 +64,7 @@ export async function chooseTables(
       return [];
     }
     const attrs = parseDict(row.attrs);
-    const conditions = ['where', 'copy_condition'].flatMap((key) => attrs.get(key) || []);
+    const conditions = [attrs.get('where') ?? []].flat();
     return [{ tableName: row.tableName, destName: row.destName, conditions }];
   });
 }

@@ -28,6 +28,7 @@ export async function loadRows(context: CopyContext, table: LocalTable, writer: 
   const readers = await openReadersAtTick({
     location: context.providerLocation,
     queue,
+    tables: [table.tableName],
     readers: jobs,
     consumer: copyConsumer(context.consumer, table.tableName),
     applicationName: `kaja ${context.consumer} copy ${table.tableName}`,

@@ -1,5 +1,8 @@
-/** Sessions that read the provider exactly as it was at a tick, without a lock on any table. */
+/** Sessions that read the provider exactly as it was at a tick, without hindering its writers. */
+import { quoteFqName } from '../db/names.ts';
 import { openSession, type Session } from '../db/session.ts';
+
+const LOCK_MS = 1000;
 
 /** Readers at a tick. Every session has an open REPEATABLE READ transaction on the tick's snapshot. */
 export interface SnapshotReaders {
@@ -13,6 +16,11 @@ export interface SnapshotReaders {
 export interface SnapshotRequest {
   readonly location: string;
   readonly queue: string;
+  /**
+   * Logical names of the tables that will be read. They are locked (ACCESS SHARE, as any SELECT does) before the snapshot is taken: to
+   * an older snapshot a table that TRUNCATE or ALTER TABLE rewrote afterwards would look empty.
+   */
+  readonly tables: readonly string[];
   /** Number of reading sessions, at least 1. */
   readonly readers: number;
   /** Register (or move) this consumer at the tick, so that the events after it are kept. */
@@ -39,16 +47,19 @@ export async function openReadersAtTick(request: SnapshotRequest): Promise<Snaps
   try {
     for (let n = 0; n < Math.max(1, request.readers); n++) sessions.push(await open());
     if (request.prepare) for (const session of sessions) await session.query(request.prepare);
+    const lock = lockStatement(await physicalNames(maker, queue, request.tables));
     await maker.query('select kaja.lock_ticks($1)', [queue]);
     const tick = await maker.transaction(
       async () => {
+        // LOCK takes no snapshot; the export after it does.
+        if (lock) await maker.query(lock);
         const exported = await maker.value<string>('select pg_export_snapshot()');
         const made = (await maker.value<bigint>('select kaja.tick_at_snapshot($1)', [queue])) as bigint;
         if (request.consumer)
           await maker.query('select pgq.register_consumer_at($1, $2, $3)', [queue, request.consumer, made]);
         for (const session of sessions) {
           await session.query(
-            `begin isolation level repeatable read read only; set transaction snapshot '${exported}'`,
+            `begin isolation level repeatable read read only; set transaction snapshot '${exported}'${lock ? `; ${lock}` : ''}`,
           );
         }
         return made;
@@ -64,3 +75,18 @@ export async function openReadersAtTick(request: SnapshotRequest): Promise<Snaps
     await maker.close();
   }
 }
+
+async function physicalNames(session: Session, queue: string, tables: readonly string[]): Promise<string[]> {
+  const rows = await session.query<{ name: string }>(
+    `select coalesce(dest_table, table_name) as name from londiste.table_info
+      where queue_name = $1 and table_name = any ($2::text[]) and to_regclass(londiste.quote_fqname(coalesce(dest_table, table_name))) is not null`,
+    [queue, tables],
+  );
+  return rows.map((row) => quoteFqName(row.name));
+}
+
+/** Ticks wait while the lock is waited for, so not for long; the caller tries again. */
+const lockStatement = (names: readonly string[]): string | undefined =>
+  names.length === 0
+    ? undefined
+    : `set local lock_timeout = '${LOCK_MS}ms'; lock table ${names.join(', ')} in access share mode; set local lock_timeout = 0`;

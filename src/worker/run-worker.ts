@@ -12,7 +12,7 @@ import { RootWorker } from './root-worker.ts';
 import type { WorkerSettings } from './worker-settings.ts';
 
 /** After a request to stop, the batch in hand has this long before it is abandoned. */
-const STOP_GRACE_MS = 3_000;
+const STOP_GRACE_MS = 2_000;
 
 /**
  * Make the service.

@@ -264,6 +264,23 @@ describe.each(Array.from({ length: serverCount() }, (_, n) => n))(
       expect(got[1]?.type).toBe('I/["v","part","id"]');
     });
 
+    it('logs what TRUNCATE of a partition takes away, also of later partitions', async () => {
+      const t = await captured('id int, part int, primary key (id, part)) partition by list (part', {
+        key: ['id', 'part'],
+      });
+      await db.sql(`create table ${t}_1 partition of ${t} for values in (1)`);
+      await db.sql(`select kaja.refresh_captures('q')`);
+      await db.sql(`create table ${t}_2 partition of ${t} for values in (2)`);
+      await db.sql(`insert into ${t} values (1, 1), (2, 2)`);
+      await db.sql(`truncate ${t}_1`);
+      expect(await short()).toEqual(['I(1,1)', 'I(2,2)', 'D(1,1)']);
+      await db.sql(`truncate ${t}`);
+      expect((await short()).at(-1)).toBe('R');
+      await db.sql(`select kaja.drop_capture('q', 'public.${t}')`);
+      await db.sql(`insert into ${t} values (1, 1); truncate ${t}_1; truncate ${t}`);
+      expect(await short()).toEqual([]);
+    });
+
     it('captures inheritance parents without their children', async () => {
       await db.sql(
         'create table parent_t (id int primary key, v text); create table child_t (extra int) inherits (parent_t)',

@@ -112,11 +112,6 @@ export async function startFaultSet(): Promise<FaultSet> {
       return { child, ended, output: () => output };
     },
     settled: async (timeoutMs) => {
-      const [{ tick }] = await sql(
-        'root',
-        `select (select max(tick_id) from pgq.tick) as tick, kaja.poll_ticks()`,
-      ).catch(() => [{ tick: null }]);
-      const target = tick ?? (await sql('root', 'select max(tick_id) as tick from pgq.tick'))[0].tick;
       await eventually(
         async () => {
           await sql('root', 'select * from kaja.poll_ticks()');
@@ -126,7 +121,7 @@ export async function startFaultSet(): Promise<FaultSet> {
             `select s.last_tick_id as at, s.cur_error, (select array_agg(table_name || ':' || coalesce(merge_state, 'null')) from londiste.table_info where local and merge_state is distinct from 'ok') as busy,
             (select array_agg(last_error) from kaja.table_copy where last_error is not null) as copy_errors from pgq_node.local_state s where s.consumer_name = 'leaf'`,
           );
-          return { ...row, top: top.tick, target };
+          return { ...row, top: top.tick };
         },
         (row) => BigInt(row.at) >= BigInt(row.top) && row.busy === null,
         { timeoutMs, intervalMs: 100 },
