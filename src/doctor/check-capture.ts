@@ -27,6 +27,7 @@ export interface CaptureState {
 
 const VERBS: Readonly<Record<string, string>> = { I: 'INSERT', U: 'UPDATE', D: 'DELETE', T: 'TRUNCATE' };
 
+/** Judge the capture of one table. @param queue for the remedies */
 export function judgeCapture(queue: string, state: CaptureState): Verdict[] {
   const { table, triggers } = state;
   const remake = `kaja INI remove-table ${table}, add-table ${table}, and resync it on the subscribers`;
@@ -86,6 +87,7 @@ async function readCaptures(session: Session, queue: string): Promise<CaptureSta
   return rows.map((row) => ({ ...row, triggers: JSON.parse(row.triggers) as CaptureState['triggers'] }));
 }
 
+/** Captures of a root. Needs the right to read kaja.capture. */
 export const checkCapture: SideCheck = {
   name: 'capture',
   applies: (side) => side.node?.type === 'root' && side.schemas.has('kaja'),

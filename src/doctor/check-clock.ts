@@ -37,12 +37,14 @@ export async function readClock(session: Session, now: () => number): Promise<Cl
   };
 }
 
+/** Clock of a server against that of this host. */
 export const checkClock: SideCheck = {
   name: 'clock',
   run: async (side, { now, limits }) =>
     judgeClock(await readClock(side.session, now), limits.clockSkewSeconds, 'this host'),
 };
 
+/** Clocks of both servers against each other. */
 export const checkClocks: PairCheck = {
   name: 'clock',
   async run({ provider, subscriber }, { now, limits }) {

@@ -22,6 +22,7 @@ export interface DatabaseCollation {
   readonly changed: readonly string[];
 }
 
+/** Judge the versions of a database's collations. */
 export function judgeCollation(state: DatabaseCollation): Verdict[] {
   const list: Verdict[] = [];
   const database = quoteIdent(state.database);
@@ -92,11 +93,13 @@ function hasTextKey(table: WatchedTable): boolean {
 const oidsOf = (side: Parameters<SideCheck['run']>[0]): number[] =>
   existing(side).map((one) => one.relation.oid);
 
+/** Collation versions of a database. */
 export const checkCollation: SideCheck = {
   name: 'collation',
   run: async (side) => judgeCollation(await readCollation(side.session, oidsOf(side))),
 };
 
+/** Collations of both sides. */
 export const checkCollations: PairCheck = {
   name: 'collation',
   async run(pair) {

@@ -31,6 +31,7 @@ export function judgeCopies(
   });
 }
 
+/** Consumers of copies that are over. */
 export const checkCopies: PairCheck = {
   name: 'queue',
   async run({ provider, subscriber }) {

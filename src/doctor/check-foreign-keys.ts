@@ -52,6 +52,7 @@ export function judgeForeignKeys(
   return list;
 }
 
+/** Foreign keys of a subscriber. */
 export const checkForeignKeys: SideCheck = {
   name: 'foreign keys',
   applies: (side) => side.apply !== undefined,

@@ -39,6 +39,7 @@ export function judgeInstall(status: InstallStatus, role: SideRole, isNode: bool
   return list;
 }
 
+/** Schemas of kaja. */
 export const checkInstall: SideCheck = {
   name: 'schemas',
   run: async (side) =>

@@ -15,6 +15,7 @@ export interface NodeState {
   readonly diverged: readonly string[];
 }
 
+/** Judge a node. */
 export function judgeNode(state: NodeState): Verdict[] {
   const { info } = state;
   const list: Verdict[] = [];
@@ -57,6 +58,7 @@ export function judgeNode(state: NodeState): Verdict[] {
   return list.length > 0 ? list : [ok(`${info.type} ${info.name} works`)];
 }
 
+/** The node and its worker. */
 export const checkNode: SideCheck = {
   name: 'node',
   applies: (side) => side.node !== undefined,

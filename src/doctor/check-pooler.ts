@@ -20,6 +20,7 @@ export interface PoolerProbe {
 
 const REMEDY = 'connect to the server itself, or use a port of the pooler with pool_mode = session';
 
+/** Judge what the probe found. */
 export function judgePooler(probe: PoolerProbe): Verdict[] {
   const list: Verdict[] = [];
   const signs = [
@@ -120,6 +121,7 @@ async function probeNotification(
   }
 }
 
+/** Opens two connections of its own. */
 export const checkPooler: SideCheck = {
   name: 'pooler',
   outside: true,

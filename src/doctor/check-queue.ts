@@ -131,6 +131,7 @@ const readQueues = (session: Session, queue: string | null): Promise<QueueState[
     [queue],
   );
 
+/** Queues of the database, or the one of the node. */
 export const checkQueue: SideCheck = {
   name: 'queue',
   applies: (side) => side.schemas.has('pgq'),

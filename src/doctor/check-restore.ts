@@ -13,6 +13,7 @@ export interface XidState {
   readonly highest: bigint | null;
 }
 
+/** Judge the transaction numbers of a queue. */
 export function judgeXids(state: XidState): Verdict[] {
   if (state.future === 0 && !state.rotation) return [ok(`ticks of queue ${state.queue} lie in the past`)];
   const what = [
@@ -29,6 +30,7 @@ export function judgeXids(state: XidState): Verdict[] {
   ];
 }
 
+/** Ticks and rotations in the future. */
 export const checkRestore: SideCheck = {
   name: 'restore',
   applies: (side) => side.schemas.has('pgq'),

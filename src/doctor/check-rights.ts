@@ -19,6 +19,7 @@ export interface RightsState {
   readonly denied: readonly string[];
 }
 
+/** Judge what a role may do, with the statement that helps. */
 export function judgeRights(state: RightsState): Verdict[] {
   const { rights } = state;
   const role = quoteIdent(rights.role);
@@ -93,6 +94,7 @@ function calls(side: Side): string[] {
   return side.role === 'node' ? AT_HOME : ABROAD;
 }
 
+/** Rights of the role, by what kaja does with this database. */
 export const checkRights: SideCheck = {
   name: 'rights',
   async run(side) {

@@ -16,6 +16,7 @@ export interface SequenceState {
   readonly max: bigint | null;
 }
 
+/** Judge one sequence. */
 export function judgeSequence(state: SequenceState): Verdict[] {
   if (state.max === null || state.last >= state.max) return [];
   return [
@@ -54,6 +55,7 @@ const readOwned = (session: Session, oids: readonly number[]): Promise<Owned[]> 
     [oids],
   );
 
+/** Sequences that fill columns of replicated tables. */
 export const checkSequences: SideCheck = {
   name: 'sequences',
   applies: (side) => side.apply !== undefined,

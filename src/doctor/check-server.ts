@@ -19,7 +19,10 @@ export interface ServerState {
 const OLDEST = 14;
 const NEWEST = 18;
 
-/** @param needed connections that a worker with these settings opens here */
+/**
+ * Judge a server.
+ * @param needed connections that a worker with these settings opens here
+ */
 export function judgeServer(state: ServerState, needed: number): Verdict[] {
   const major = Math.floor(state.version / 10_000);
   const list: Verdict[] = [];
@@ -80,6 +83,7 @@ async function readServer(session: Session): Promise<ServerState> {
   );
 }
 
+/** The server itself, with the connections that the worker of the ini takes. */
 export const checkServer: SideCheck = {
   name: 'server',
   async run(side) {
@@ -100,6 +104,7 @@ export interface Identity {
   readonly system: string | null;
 }
 
+/** Judge two servers together. */
 export function judgeSides(provider: Identity, subscriber: Identity): Verdict[] {
   const list: Verdict[] = [];
   const major = (one: Identity): number => Math.floor(one.version / 10_000);
@@ -134,6 +139,7 @@ const readIdentity = (session: Session): Promise<Identity> =>
                  then (select c.system_identifier::text from pg_control_system() c) end as system`,
   );
 
+/** Both servers together. */
 export const checkSides: PairCheck = {
   name: 'server',
   run: async ({ provider, subscriber }) =>

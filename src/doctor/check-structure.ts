@@ -161,6 +161,7 @@ async function readMap(
   return readColumnMap(session, queue, table.table);
 }
 
+/** All tables that both sides have. */
 export const checkStructure: PairCheck = {
   name: 'structure',
   async run(pair) {

@@ -117,6 +117,7 @@ async function readTableRights(
   return new Map(rows.map((row) => [row.oid, row]));
 }
 
+/** All watched tables. */
 export const checkTables: SideCheck = {
   name: 'tables',
   applies: (side) => side.role !== 'ticker',

@@ -29,6 +29,11 @@ export interface TransactionState {
   readonly hidden: number;
 }
 
+/**
+ * Judge transactions.
+ * @param limitSeconds prepared ones older than this are worth a warning
+ * @param role for the remedies
+ */
 export function judgeTransactions(state: TransactionState, limitSeconds: number, role: string): Verdict[] {
   const list: Verdict[] = state.old.map((one) =>
     warning(
@@ -57,6 +62,7 @@ export function judgeTransactions(state: TransactionState, limitSeconds: number,
   return list.length > 0 ? list : [ok('no old transactions')];
 }
 
+/** Old and prepared transactions of the whole server. */
 export const checkTransactions: SideCheck = {
   name: 'transactions',
   async run({ session, rights }, { limits }) {

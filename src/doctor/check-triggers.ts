@@ -45,6 +45,7 @@ export function judgeTriggers(
   });
 }
 
+/** Triggers of a subscriber. */
 export const checkTriggers: SideCheck = {
   name: 'triggers',
   applies: (side) => side.apply !== undefined,

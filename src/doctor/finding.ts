@@ -19,9 +19,13 @@ export interface Finding extends Verdict {
   readonly where: string;
 }
 
+/** All is well. */
 export const ok = (what: string): Verdict => ({ severity: 'ok', what, remedy: '' });
+/** Good to know; with a remedy when something can be done. */
 export const info = (what: string, remedy = ''): Verdict => ({ severity: 'info', what, remedy });
+/** Will hurt some day. */
 export const warning = (what: string, remedy: string): Verdict => ({ severity: 'warning', what, remedy });
+/** Does not work, or will not. */
 export const error = (what: string, remedy: string): Verdict => ({ severity: 'error', what, remedy });
 
 const ORDER: readonly Severity[] = ['error', 'warning', 'info', 'ok'];

@@ -1,64 +1,26 @@
-/** The doctor before anything is installed, without rights, and with servers that do not answer as they should. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+/** The doctor before anything is installed, with servers that do not answer as they should, and the command around it. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DoctorRequest, runDoctor } from '../../src/doctor/run-doctor.ts';
-import { type Cluster, startCluster } from '../support/cluster.ts';
-import { createDatabase, createDatabaseAt, type TestDatabase } from '../support/database.ts';
+import { runDoctor } from '../../src/doctor/run-doctor.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { type DoctorServers, startDoctorServers } from '../support/doctor-servers.ts';
 import { expectFinding, textsOf } from '../support/expect-finding.ts';
 import { runKaja } from '../support/node-pair.ts';
 import { openTransactionPooler } from '../support/transaction-pooler.ts';
 
-let dir: string;
-let cluster: Cluster;
-/** On the oldest and the newest version, without kaja; on the server of our own, with and without. */
+let servers: DoctorServers;
 let old: TestDatabase;
 let young: TestDatabase;
 let own: TestDatabase;
 let empty: TestDatabase;
-const roles: TestDatabase[] = [];
-
 beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'kaja-doctor-'));
-  cluster = await startCluster(15, { max_prepared_transactions: '5' });
-  const hba = join(cluster.dir, 'data/pg_hba.conf');
-  writeFileSync(hba, `host all locked 127.0.0.1/32 scram-sha-256\n${readFileSync(hba, 'utf8')}`);
-  old = await createDatabase({ server: 0, install: false, prefix: 'old' });
-  young = await createDatabase({ server: -1, install: false, prefix: 'young' });
-  own = await createDatabaseAt(cluster.url('postgres'), { prefix: 'own' });
-  empty = await createDatabaseAt(cluster.url('postgres'), { install: false, prefix: 'empty' });
-  await own.sql(`create role locked login password 'right'`);
-  await own.sql('select pg_reload_conf()');
-  for (const db of [old, young, own]) {
-    await db.sql(`create role doctor_${process.pid} login`);
-    roles.push(db);
-  }
+  servers = await startDoctorServers();
+  ({ old, young, own, empty } = servers);
 });
-afterAll(async () => {
-  for (const db of roles)
-    await db.sql(`drop owned by doctor_${process.pid}; drop role doctor_${process.pid}`);
-  for (const db of [old, young, own, empty]) await db.drop();
-  await cluster.destroy();
-  rmSync(dir, { recursive: true, force: true });
-});
+afterAll(() => servers.end());
 
-let number = 0;
-const ini = (...lines: string[]): string => {
-  const path = join(dir, `${++number}.ini`);
-  writeFileSync(path, `${lines.join('\n')}\n`);
-  return path;
-};
-const nodeIni = (db: string, ...lines: string[]): string =>
-  ini('[londiste]', `db = ${db}`, 'queue_name = q', 'job_name = j', ...lines);
-const look = (path: string, request: Partial<DoctorRequest> = {}) => runDoctor({ paths: [path], ...request });
-const as = (db: TestDatabase, user: string, password = ''): string => {
-  const url = new URL(db.url);
-  url.username = user;
-  url.password = password;
-  return url.href;
-};
-const somebody = (db: TestDatabase): string => as(db, `doctor_${process.pid}`);
+const nodeIni: DoctorServers['nodeIni'] = (db, ...lines) => servers.nodeIni(db, ...lines);
+const look: DoctorServers['look'] = (path, request) => servers.look(path, request);
 
 describe('before anything is installed', () => {
   it('looks at both sides and their tables', async () => {
@@ -126,167 +88,11 @@ describe('before anything is installed', () => {
       const name = `${empty.name}_${encoding.toLowerCase()}`;
       await empty.sql(`create database ${name} template template0 encoding '${encoding}'`);
       try {
-        const findings = await look(nodeIni(cluster.url(name)), { provider: old.url });
+        const findings = await look(nodeIni(servers.cluster.url(name)), { provider: old.url });
         expectFinding(findings, { severity: 'warning', check: 'server', what: wanted, remedy: /encoding/ });
       } finally {
         await empty.sql(`drop database ${name} with (force)`);
       }
-    }
-  });
-});
-
-describe('an ordinary role without rights', () => {
-  it('is told what it lacks, from version 14 to 18', async () => {
-    await old.sql(
-      'create table public.secret (id int primary key); revoke create, temporary on database ' +
-        `"${old.name}" from public`,
-    );
-    await young.sql(`revoke temporary on database "${young.name}" from public`);
-    const findings = await look(nodeIni(somebody(young)), { provider: somebody(old) });
-    const place = { where: young.name, severity: 'error', check: 'rights' } as const;
-    expectFinding(findings, {
-      ...place,
-      what: /may not create schemas/,
-      remedy: /grant create on database young_\w+ to doctor_/,
-    });
-    expectFinding(findings, {
-      ...place,
-      what: /may not create temporary tables/,
-      remedy: /grant temporary on database/,
-    });
-    expectFinding(findings, {
-      ...place,
-      severity: 'warning',
-      what: /may not set session_replication_role/,
-      remedy: /grant set on parameter session_replication_role to doctor_/,
-    });
-    expectFinding(findings, {
-      ...place,
-      severity: 'info',
-      what: /may not create roles/,
-      remedy: /createrole/,
-    });
-    expectFinding(findings, {
-      where: old.name,
-      severity: 'warning',
-      check: 'tables',
-      what: /lacks select on table public\.secret/,
-      remedy: /grant select on public\.secret to doctor_/,
-    });
-    const back = await look(nodeIni(somebody(old), 'apply_role = replica'), { provider: somebody(young) });
-    expectFinding(back, {
-      where: old.name,
-      severity: 'error',
-      check: 'rights',
-      what: /which apply_role = replica asks for/,
-      remedy: /set_session_replication_role\(text, boolean\) owner to/,
-    });
-    expect(textsOf([...findings, ...back], 'warning').filter((one) => one.includes('not checked'))).toEqual(
-      [],
-    );
-  });
-
-  it('is believed once it has what it needs', async () => {
-    await young.sql(`grant create, temporary on database "${young.name}" to doctor_${process.pid}`);
-    await young.sql(`grant set on parameter session_replication_role to doctor_${process.pid}`);
-    const findings = await look(nodeIni(somebody(young)), { provider: somebody(old) });
-    const mine = findings.filter((one) => one.where.includes(young.name) && one.check === 'rights');
-    expect(textsOf(mine, 'error')).toEqual([]);
-    expectFinding(mine, { severity: 'ok', check: 'rights', what: /can be set \(itself\)/, remedy: /^$/ });
-  });
-
-  it('may use the function of kaja instead, where it was given it', async () => {
-    const as14 = await createDatabase({ server: 0, prefix: 'viafn' });
-    try {
-      await as14.sql(
-        `grant execute on function londiste.set_session_replication_role(text, boolean) to doctor_${process.pid}`,
-      );
-      const findings = await look(nodeIni(somebody(as14)), { provider: old.url });
-      expectFinding(findings, {
-        severity: 'ok',
-        check: 'rights',
-        what: /can be set \(by function\)/,
-        remedy: /^$/,
-      });
-    } finally {
-      await as14.sql(`drop owned by doctor_${process.pid}`);
-      await as14.drop();
-    }
-  });
-
-  it('cannot read a node, and says so', async () => {
-    await own.sql(`select * from pgq_node.register_location('q', 'n', 'dbname=x', false)`);
-    await own.sql(`select * from pgq_node.create_node('q', 'root', 'n', 'j', null, null, null)`);
-    const findings = await look(nodeIni(somebody(own)));
-    expectFinding(findings, {
-      severity: 'error',
-      check: 'node',
-      what: /may not read the node of queue q/,
-      remedy: /grant pgq_reader/,
-    });
-    expectFinding(findings, {
-      severity: 'error',
-      check: 'rights',
-      what: /may not call pgq_node\.get_node_info/,
-      remedy: /pgq_admin/,
-    });
-    expectFinding(findings, {
-      severity: 'info',
-      check: 'schemas',
-      what: /not checked: permission denied/,
-      remedy: /owns the schemas/,
-    });
-    expect(textsOf(findings, 'warning').filter((one) => one.includes('not checked'))).toEqual([]);
-    const reader = await look(nodeIni(empty.url), { provider: somebody(own) });
-    expectFinding(reader, {
-      severity: 'error',
-      check: 'rights',
-      what: /may not call .*kaja\.next_batch/,
-      remedy: /grant pgq_reader/,
-      where: own.name,
-    });
-  });
-
-  it('is subject to row security and does not own what it writes to', async () => {
-    await own.sql(
-      'create table public.guarded (id int primary key); alter table public.guarded enable row level security',
-    );
-    await empty.sql('create table public.guarded (id int primary key)');
-    await own.sql(`grant all on public.guarded to doctor_${process.pid}`);
-    await empty.sql(`grant all on public.guarded to doctor_${process.pid}`);
-    try {
-      const findings = await look(nodeIni(somebody(empty)), { provider: somebody(own) });
-      expectFinding(findings, {
-        severity: 'warning',
-        check: 'tables',
-        what: /row security of table public\.guarded/,
-        remedy: /bypassrls/,
-        where: own.name,
-      });
-      expectFinding(findings, {
-        severity: 'warning',
-        check: 'tables',
-        what: /does not own table public\.guarded/,
-        remedy: /owner to doctor_/,
-        where: empty.name,
-      });
-    } finally {
-      await empty.sql(`drop owned by doctor_${process.pid}`);
-    }
-  });
-
-  it('sees that it has too few connections', async () => {
-    await own.sql(`alter role doctor_${process.pid} connection limit 4`);
-    try {
-      const findings = await look(nodeIni(somebody(own), 'parallel_copies = 9'));
-      expectFinding(findings, {
-        severity: 'warning',
-        check: 'server',
-        what: /3 of 200 connections are free, replication takes up to 40/,
-        remedy: /parallel_copies/,
-      });
-    } finally {
-      await own.sql(`alter role doctor_${process.pid} connection limit -1`);
     }
   });
 });
@@ -303,7 +109,7 @@ describe('servers', () => {
   });
 
   it('that want another password', async () => {
-    const findings = await look(nodeIni(as(own, 'locked', 'wr0ng')));
+    const findings = await look(nodeIni(servers.as(own, 'locked', 'wr0ng')));
     expectFinding(findings, {
       severity: 'error',
       check: 'connection',
@@ -311,7 +117,7 @@ describe('servers', () => {
       remedy: /user, password and pg_hba/,
     });
     expect(JSON.stringify(findings)).not.toContain('wr0ng');
-    const missing = await look(nodeIni(cluster.url('nowhere')));
+    const missing = await look(nodeIni(servers.cluster.url('nowhere')));
     expectFinding(missing, {
       severity: 'error',
       check: 'connection',
@@ -360,9 +166,9 @@ describe('servers', () => {
 
 describe('ini files', () => {
   it('that are broken are findings, and the others are looked at', async () => {
-    const broken = ini('[londiste]', 'db = dbname=x', 'queue_name = q', 'paralel_copies = 3');
+    const broken = servers.ini('[londiste]', 'db = dbname=x', 'queue_name = q', 'paralel_copies = 3');
     const good = nodeIni(empty.url);
-    const findings = await runDoctor({ paths: [join(dir, 'nowhere.ini'), broken, good] });
+    const findings = await runDoctor({ paths: [join(servers.dir, 'nowhere.ini'), broken, good] });
     expectFinding(findings, {
       severity: 'error',
       check: 'config',
@@ -391,7 +197,7 @@ describe('ini files', () => {
     await own.sql(`select pgq.create_queue('lonely')`);
     await own.sql(`update pgq.queue set queue_ticker_paused = true where queue_name = 'lonely'`);
     const url = new URL(own.url);
-    const path = ini(
+    const path = servers.ini(
       '[pgqd]',
       `base_connstr = host=127.0.0.1 port=${url.port} user=postgres`,
       `database_list = ${own.name}, ${empty.name}, missing`,
