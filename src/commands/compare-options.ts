@@ -1,7 +1,7 @@
 /** What compare and repair have in common on the command line. */
 import type { CompareSettings } from '../compare/compare-context.ts';
-import { UsageError } from '../errors/kaja-error.ts';
 import { remoteLocation } from '../config/remote-nodes.ts';
+import { UsageError } from '../errors/kaja-error.ts';
 import { type CommandContext, type CommandOption, text } from './command.ts';
 
 /** `--wait`. */

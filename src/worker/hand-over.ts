@@ -38,6 +38,12 @@ export async function handOver(work: HandOver): Promise<boolean> {
     if (tick === undefined || tick > work.position || !table.route) continue;
     const routes = new Map([[table.tableName, table.route]]);
     await work.target.transaction(async () => {
+      // A resync or removal that came in between wins.
+      const state = await work.target.value<string>(
+        'select merge_state from londiste.table_info where queue_name = $1 and table_name = $2 and local for update',
+        [work.queue, table.tableName],
+      );
+      if (state !== table.mergeState) return;
       if (tick < work.position) {
         const sql = (await work.provider.value<string>('select kaja.event_range_sql($1, $2, $3, null, $4)', [
           work.queue,

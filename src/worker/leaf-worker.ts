@@ -3,10 +3,10 @@ import { remoteLocation } from '../config/remote-nodes.ts';
 import type { CopyContext } from '../copy/copy-context.ts';
 import { callRet } from '../db/ret-code.ts';
 import { openSession, type Session } from '../db/session.ts';
-import { errorLine } from '../errors/error-line.ts';
 import { KajaError } from '../errors/kaja-error.ts';
 import type { Log } from '../log/logger.ts';
 import { becomeApplier, openApplySession } from '../replay/apply-session.ts';
+import { diverged } from '../replay/divergence.ts';
 import { PlanCache } from '../replay/plan-finder.ts';
 import { eventCondition, replayEvents } from '../replay/replay-events.ts';
 import type { ApplyRole, LocalTable } from '../replay/routes.ts';
@@ -19,15 +19,14 @@ import { applyControlEvent } from './control-events.ts';
 import { CopyManager, dropFinishedCopyConsumers } from './copy-manager.ts';
 import { handOver, wannaSyncTick } from './hand-over.ts';
 import { type NodeState, readNodeState } from './node-state.ts';
+import { type Batch, followsPosition, openBatch } from './open-batch.ts';
 import { restoreForeignKeys } from './restore-foreign-keys.ts';
+import { storeError } from './store-error.ts';
 import { TickListener } from './tick-listener.ts';
 import type { WorkerSettings } from './worker-settings.ts';
 
-interface Batch {
-  batch_id: bigint | null;
-  cur_tick_id: bigint;
-  prev_tick_id: bigint;
-}
+/** Tables changed while a batch was applied: it is rolled back and applied again with the tables as they are now. */
+class TablesChangedSignal extends Error {}
 
 /** While a compare holds the worker it looks this often whether it may go on. */
 const HOLD_POLL_MS = 20;
@@ -101,19 +100,7 @@ export class LeafWorker {
   /** Forget sessions and caches after a failure; store it where status shows it. Never throws. */
   async reset(error: unknown): Promise<void> {
     await this.close(false);
-    try {
-      const session = await openSession(this.#settings.location, {
-        purpose: 'admin',
-        applicationName: `kaja ${this.#settings.consumer}`,
-      });
-      await callRet(session, 'pgq_node.set_consumer_error', [
-        this.#settings.queue,
-        this.#settings.consumer,
-        errorLine(error),
-      ]).finally(() => session.close());
-    } catch (second) {
-      this.#log.debug(`failure could not be stored: ${errorLine(second)}`);
-    }
+    await storeError(this.#settings, error, this.#log);
   }
 
   /** Close everything. @param copies also stop the copies */
@@ -247,7 +234,6 @@ export class LeafWorker {
   }
 
   async #takeBatch(target: Session, provider: Session, state: NodeState): Promise<LoopAnswer> {
-    const { queue, consumer, batchMaxEvents } = this.#settings;
     // Finishing the last batch rides on the request for the next: one round trip less per batch.
     if (this.#finishBatch !== null) {
       const batch = this.#finishBatch;
@@ -261,27 +247,19 @@ export class LeafWorker {
       .filter((tick) => tick > state.completedTick);
     if (state.holdTick !== null) limits.push(state.holdTick);
     const maxTick = limits.sort((a, b) => (a < b ? -1 : 1))[0] ?? null;
-    const batch = await provider.one<Batch>(
-      'select batch_id, cur_tick_id, prev_tick_id from kaja.next_batch($1, $2, $3, $4, $5)',
-      [queue, consumer, BigInt(batchMaxEvents), 1_000_000, maxTick],
-    );
-    if (batch.batch_id === null) return 'idle';
+    const batch = await openBatch(provider, this.#settings, maxTick);
+    if (!batch) return 'idle';
     failpoint('batch-opened');
-    if (batch.cur_tick_id === state.completedTick) {
-      this.#finishBatch = batch.batch_id;
-      return 'more';
+    if (followsPosition(batch, state.completedTick, this.#settings.queue)) {
+      try {
+        await this.#applyBatch(target, provider, batch);
+      } catch (error) {
+        if (!(error instanceof TablesChangedSignal)) throw error;
+        this.#tableVersion = undefined;
+        return 'more';
+      }
     }
-    if (batch.prev_tick_id !== state.completedTick) {
-      throw new KajaError(
-        'lost-position',
-        `lost position: batch of queue ${queue} goes from tick ${batch.prev_tick_id} to ${batch.cur_tick_id}, this node stands at ${state.completedTick}`,
-        {
-          hint: 'was one of the databases restored? worker --rewind sets the provider back to this node',
-        },
-      );
-    }
-    await this.#applyBatch(target, provider, batch);
-    this.#finishBatch = batch.batch_id;
+    this.#finishBatch = batch.id;
     return 'more';
   }
 
@@ -299,8 +277,8 @@ export class LeafWorker {
     }
     const eventSql = (await provider.value<string>('select kaja.event_range_sql($1, $2, $3, null, $4)', [
       queue,
-      batch.prev_tick_id,
-      batch.cur_tick_id,
+      batch.previousTick,
+      batch.tick,
       eventCondition(routes.keys(), true),
     ])) as string;
     const plans = this.#planCache(target);
@@ -308,21 +286,26 @@ export class LeafWorker {
       const replayed = await replayEvents(provider, target, queue, eventSql, routes, plans);
       failpoint('batch-applied');
       for (const event of replayed.control) await applyControlEvent(target, event, this.#settings, this.#log);
-      await callRet(target, 'pgq_node.set_consumer_completed', [queue, consumer, batch.cur_tick_id]);
+      const version = await complete(target, queue, consumer, batch.tick);
+      if (replayed.control.length === 0 && version !== this.#tableVersion) {
+        // The temporary types of new plans go with the transaction.
+        plans.clear();
+        throw new TablesChangedSignal();
+      }
       return replayed;
     });
     failpoint('batch-committed');
     if (result.control.length > 0) this.#tableVersion = undefined;
     for (const [table, outcome] of result.tables) {
-      if (outcome.updateMissing + outcome.deleteMissing + outcome.insertFound > 0) {
+      if (diverged(outcome)) {
         this.#log.warn(
-          `table ${table} diverged: ${outcome.updateMissing} updates and ${outcome.deleteMissing} deletes found no row, ${outcome.insertFound} inserts found one (tick ${batch.cur_tick_id})`,
+          `table ${table} diverged: ${outcome.updateMissing} updates and ${outcome.deleteMissing} deletes found no row, ${outcome.insertFound} inserts found one (tick ${batch.tick})`,
         );
       }
     }
     if (result.events > 0) {
       this.#log.debug(
-        `{count: ${result.events}, duration: ${((Date.now() - started) / 1000).toFixed(3)}, tick: ${batch.cur_tick_id}${result.inEventOrder ? ', in event order' : ''}}`,
+        `{count: ${result.events}, duration: ${((Date.now() - started) / 1000).toFixed(3)}, tick: ${batch.tick}${result.inEventOrder ? ', in event order' : ''}}`,
       );
     }
   }
@@ -338,4 +321,19 @@ export class LeafWorker {
     ]);
     failpoint('watermark-sent');
   }
+}
+
+/**
+ * Store the position, in the batch's transaction.
+ * @returns the version of the queue's tables, which cannot change any more before the transaction ends
+ */
+async function complete(target: Session, queue: string, consumer: string, tick: bigint): Promise<bigint> {
+  const row = await target.one<{ code: number; note: string; version: bigint }>(
+    `with v as (select version from kaja.table_version where queue_name = $1 for share)
+     select c.ret_code as code, c.ret_note as note, coalesce((select version from v), 0) as version
+       from pgq_node.set_consumer_completed($1, $2, $3) c`,
+    [queue, consumer, tick],
+  );
+  if (row.code >= 300) throw new KajaError('ret-code', `${row.note} (${target.location})`);
+  return row.version;
 }

@@ -1,10 +1,10 @@
 /** What a root's worker does: publish the global watermark and the positions of sequences. Data flows without it. */
 import { callRet } from '../db/ret-code.ts';
 import { openSession, type Session } from '../db/session.ts';
-import { errorLine } from '../errors/error-line.ts';
 import type { Log } from '../log/logger.ts';
 import type { LoopAnswer } from '../runtime/loop.ts';
 import { readNodeState } from './node-state.ts';
+import { storeError } from './store-error.ts';
 import type { WorkerSettings } from './worker-settings.ts';
 
 /** Sequences and state are looked at this many loop delays apart, as in Londiste. */
@@ -56,19 +56,7 @@ export class RootWorker {
   /** Store a failure for status and start afresh. Never throws. */
   async reset(error: unknown): Promise<void> {
     await this.close();
-    try {
-      const session = await openSession(this.#settings.location, {
-        purpose: 'admin',
-        applicationName: `kaja ${this.#settings.consumer}`,
-      });
-      await callRet(session, 'pgq_node.set_consumer_error', [
-        this.#settings.queue,
-        this.#settings.consumer,
-        errorLine(error),
-      ]).finally(() => session.close());
-    } catch (second) {
-      this.#log.debug(`failure could not be stored: ${errorLine(second)}`);
-    }
+    await storeError(this.#settings, error, this.#log);
   }
 
   async close(): Promise<void> {

@@ -11,6 +11,9 @@ export interface WorkerSettings {
   readonly exceptionSleepMs: number;
   readonly connectionLifetimeMs: number;
   readonly batchMaxEvents: number;
+  readonly keepLagMs: number;
+  readonly collectEvents: number;
+  readonly collectIntervalMs: number;
   readonly applyRole: 'auto' | 'replica' | 'marker';
   readonly parallelCopies: number;
   readonly copyJobs: number;
@@ -35,6 +38,9 @@ export function workerSettings(config: LondisteConfig): WorkerSettings {
     exceptionSleepMs: config.exceptionSleepMs,
     connectionLifetimeMs: config.connectionLifetimeMs,
     batchMaxEvents: config.batchMaxEvents,
+    keepLagMs: config.pgqKeepLagMs,
+    collectEvents: config.pgqBatchCollectEvents,
+    collectIntervalMs: config.pgqBatchCollectIntervalMs,
     applyRole: config.applyRole,
     parallelCopies: config.parallelCopies,
     copyJobs: config.copyJobs,
