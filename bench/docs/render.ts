@@ -1,4 +1,5 @@
 /** The generated parts of docs/commands.md and docs/configuration.md, from the command registry and the option tables. */
+import { GLOBAL_OPTIONS } from '../../src/cli/global-options.ts';
 import type { AnyCommand, CommandOption } from '../../src/commands/command.ts';
 import { commands } from '../../src/commands/registry.ts';
 import { OPTION_TABLES, SECTION_NAMES, type SectionKind } from '../../src/config/load-config.ts';
@@ -29,7 +30,7 @@ const END = '<!-- end -->';
 
 /**
  * Fill the regions `<!-- generated: NAME -->` … `<!-- end -->` of a page anew.
- * NAME is a command, `config/londiste` or `config/ticker`.
+ * NAME is a command, `globals`, `config/londiste` or `config/ticker`.
  * @throws Error for an unknown name or a region without end
  */
 export function fillRegions(page: string): string {
@@ -56,6 +57,7 @@ function render(name: string): string {
   if (name === 'config/londiste' || name === 'config/ticker') {
     return renderOptions(name === 'config/ticker' ? 'ticker' : 'londiste');
   }
+  if (name === 'globals') return ['', ...table(GLOBAL_OPTIONS), ''].join('\n');
   const command = commands.find((one) => one.name === name);
   if (!command) throw new Error(`there is no command ${name}`);
   return renderCommand(command);
