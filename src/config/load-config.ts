@@ -68,15 +68,22 @@ export function loadConfig<K extends SectionKind>(options: LoadOptions<K>): Conf
   const predefined = predefinedNames(path);
   const resolver = createResolver(ini, section, predefined, formatOf(ini, section));
   const values: Record<string, ConfigValue> = {};
+  let missing: unknown;
   for (const [key, spec] of Object.entries(table)) {
     if (spec.type === 'ignored') continue;
-    values[fieldName(key, spec)] = readValue(key, spec, resolver, {
-      path,
-      section,
-      partial: options.partial === true,
-    });
+    try {
+      values[fieldName(key, spec)] = readValue(key, spec, resolver, {
+        path,
+        section,
+        partial: options.partial === true,
+      });
+    } catch (error) {
+      missing ??= error;
+    }
   }
+  // A misspelt key says more than the absence of the right one.
   checkUnknown(ini, section, table, resolver, predefined);
+  if (missing !== undefined) throw missing;
   const jobName = String(values.jobName);
   if (values.consumerName === '') values.consumerName = jobName;
   const origin: ConfigOrigin = {
