@@ -84,7 +84,7 @@ export async function tellStory(size: Size, cleanUp: CleanUp, signal: AbortSigna
   );
   await kaja.run(0, 'root.ini', 'status');
 
-  chapter('Compare while the traffic goes on: no locks, both sides at the same tick');
+  chapter('Compare while the traffic goes on: nobody waits, both sides at the same tick');
   await kaja.run(0, 'leaf1.ini', 'compare');
   await kaja.run(0, 'leaf2.ini', 'compare');
 
@@ -121,7 +121,7 @@ async function checkRows(world: World): Promise<void> {
 async function checkPair(what: string, source: Side, dest: Side): Promise<void> {
   const [left, right] = await Promise.all([digestOf(source), digestOf(dest)]);
   const equal = left.rows === right.rows && left.hash === right.hash;
-  say(`${equal ? 'same ' : 'DIFFERENT'} ${what}: ${left.rows} rows, ${left.hash}`);
+  say(`${equal ? 'same' : 'DIFFERENT'}: ${what}: ${left.rows} rows, ${left.hash}`);
   if (!equal) throw new Error(`${what}: there are ${right.rows} rows, ${right.hash}`);
 }
 

@@ -10,18 +10,15 @@ export const NO_EFFECT_YET: ReadonlySet<string> = new Set([
   'metrics_port',
   'metrics_host',
   'batch_max_bytes',
-  'pgq_batch_collect_events',
-  'pgq_batch_collect_interval',
-  'pgq_keep_lag',
   'local_only',
   'local_only_drop_execute',
   'compare_schedule',
   'compare_auto_repair',
 ]);
 
-/** Keys of a node that belong to a key without effect. */
+/** Further ones, whose names are read somewhere all the same: per kind, or because only the settings carry them. */
 const WITH_THEM: Readonly<Record<SectionKind, ReadonlySet<string>>> = {
-  londiste: new Set(['compare_tables', 'job_timezone', 'job_on_failure']),
+  londiste: new Set(['keepalive_stats', 'compare_tables', 'job_timezone', 'job_on_failure']),
   ticker: new Set(),
 };
 
