@@ -150,7 +150,7 @@ describe('grammar', () => {
     expect(await kaja(bad, 'tables')).toEqual({
       code: 3,
       out: '',
-      err: `kaja: ${bad}: queue_name is missing in [londiste]; add queue_name = … (the queue that all nodes of the set share)\n`,
+      err: `kaja: ${bad}:3: unknown key "queue_nmae" in [londiste]; did you mean queue_name?\n`,
     });
   });
 
