@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { copyBetween, copyIn, copyOut } from '../../src/db/copy-stream.ts';
 import { openSession, type Session } from '../../src/db/session.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
 
 describe('copyBetween', () => {
   let source: TestDatabase;
@@ -154,7 +155,7 @@ describe('copyBetween', () => {
         fromSql: 'copy (select a.id * 1000000 + b.id, a.v from public.t a, public.t b) to stdout',
       }),
     ).rejects.toMatchObject({ code: 'connection-lost', retry: 'timed' });
-    expect(lost.closed).toBe(true);
+    await eventually(() => lost.closed);
     await expectUsable();
 
     const gone = await openSession(target.url, { purpose: 'apply' });
@@ -170,7 +171,7 @@ describe('copyBetween', () => {
         fromSql: 'copy (select a.id * 1000000 + b.id, a.v from public.t a, public.t b) to stdout',
       }),
     ).rejects.toMatchObject({ code: 'connection-lost' });
-    expect(gone.closed).toBe(true);
+    await eventually(() => gone.closed);
     await expectUsable();
   });
 
