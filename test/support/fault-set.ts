@@ -112,18 +112,26 @@ export async function startFaultSet(): Promise<FaultSet> {
       return { child, ended, output: () => output };
     },
     settled: async (timeoutMs) => {
+      await sql('root', `select pgq.force_tick('q')`);
+      const target = BigInt(
+        (
+          await sql(
+            'root',
+            `select coalesce(pgq.ticker('q'), (select last_tick_id from pgq.get_queue_info('q'))) as tick`,
+          )
+        )[0].tick,
+      );
       await eventually(
         async () => {
           await sql('root', 'select * from kaja.poll_ticks()');
-          const [top] = await sql('root', 'select max(tick_id) as tick from pgq.tick');
           const [row] = await sql(
             'leaf',
             `select s.last_tick_id as at, s.cur_error, (select array_agg(table_name || ':' || coalesce(merge_state, 'null')) from londiste.table_info where local and merge_state is distinct from 'ok') as busy,
             (select array_agg(last_error) from kaja.table_copy where last_error is not null) as copy_errors from pgq_node.local_state s where s.consumer_name = 'leaf'`,
           );
-          return { ...row, top: top.tick };
+          return { ...row, target };
         },
-        (row) => BigInt(row.at) >= BigInt(row.top) && row.busy === null,
+        (row) => BigInt(row.at) >= target && row.busy === null,
         { timeoutMs, intervalMs: 100 },
       );
     },

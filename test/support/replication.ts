@@ -148,9 +148,15 @@ export async function replicate(
       running = undefined;
     },
     settled: async (timeoutMs = 30_000) => {
-      await root.sql('select kaja.poll_ticks()');
+      // A forced tick waits for the lock of a tick in the making, so it surely has everything committed before; none is made if another ticker was faster after that.
+      await root.sql('select pgq.force_tick($1)', [queue]);
       const tick = BigInt(
-        (await root.sql(`select last_tick_id from pgq.get_queue_info($1)`, [queue]))[0].last_tick_id,
+        (
+          await root.sql(
+            'select coalesce(pgq.ticker($1), (select last_tick_id from pgq.get_queue_info($1))) as tick',
+            [queue],
+          )
+        )[0].tick,
       );
       await eventually(
         async () =>
