@@ -6,7 +6,12 @@ import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { buildIfStale } from './demo/fresh-build.ts';
+import { capture } from './subjects/capture.ts';
+import { compare } from './subjects/compare.ts';
+import { copy } from './subjects/copy.ts';
 import { drain } from './subjects/drain.ts';
+import { latency } from './subjects/latency.ts';
+import { processes } from './subjects/processes.ts';
 import { Book, medianOf } from './suite/book.ts';
 import { tableOf } from './suite/print.ts';
 import { query } from './suite/query.ts';
@@ -14,7 +19,7 @@ import { type BenchServer, hasPgqExtension, startServer } from './suite/servers.
 import type { Subject } from './suite/subject.ts';
 import { verdict } from './suite/targets.ts';
 
-const SUBJECTS: readonly Subject[] = [drain];
+const SUBJECTS: readonly Subject[] = [capture, drain, latency, copy, compare, processes];
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const note = (text: string): void => void process.stderr.write(`  ${text}\n`);

@@ -63,8 +63,8 @@ export async function kajaSite(servers: Servers, prefix: string, schema: string)
     provider,
     subscriber,
     onLeaf: (expected, ...words) => run(expected, 'leaf.ini', ...words),
+    publish: async (tables) => void (await run([0], 'root.ini', 'add-table', ...tables)),
     subscribe: async (tables) => {
-      await run([0], 'root.ini', 'add-table', ...tables);
       await run([0], 'leaf.ini', 'add-table', ...tables, '--wait-sync');
     },
     pause: async () => {

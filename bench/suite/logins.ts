@@ -6,7 +6,7 @@ import type { SiteTables } from './site.ts';
 export const LOGIN_TABLES = ['user_info', 'user_session', 'user_login_rec', 'user_logout_rec'] as const;
 
 /** Tables with `users` users. */
-export const loginTables = (users: number): SiteTables => ({
+export const loginTables = (users: number): SiteTables & { readonly seed: string } => ({
   tables: LOGIN_TABLES,
   schema: `
     create table user_info (userid int primary key, engname text, cnname text, occupation text, birthday date,

@@ -2,7 +2,7 @@
 import { kajaSite } from './kaja-site.ts';
 import { builtInSite, pgqSite, plainSite } from './other-sites.ts';
 import { query } from './query.ts';
-import { type ContenderName, MARKER, type Servers, type Site, type SiteTables } from './site.ts';
+import { type ContenderName, MARKER, type Servers, type Site, type SiteTables, withMarker } from './site.ts';
 
 const OPENERS: Record<ContenderName, (servers: Servers, prefix: string, schema: string) => Promise<Site>> = {
   none: plainSite,
@@ -15,10 +15,10 @@ let opened = 0;
 
 /** Open one contender with its tables filled and replicated. */
 export async function openSite(servers: Servers, name: ContenderName, setup: SiteTables): Promise<Site> {
-  const schema = `${setup.schema}; create table ${MARKER} (id bigint primary key)`;
-  const site = await OPENERS[name](servers, `bench${++opened}`, schema);
+  const site = await OPENERS[name](servers, `bench${++opened}`, withMarker(setup.schema));
   try {
     if (setup.seed) await query(site.provider, setup.seed);
+    await site.publish([...setup.tables, MARKER]);
     await site.subscribe([...setup.tables, MARKER]);
     return site;
   } catch (error) {

@@ -11,6 +11,7 @@ export async function plainSite(servers: Servers, prefix: string, schema: string
   return {
     name: 'none',
     provider,
+    publish: nothing,
     subscribe: nothing,
     pause: nothing,
     resume: nothing,
@@ -26,7 +27,7 @@ export async function pgqSite(servers: Servers, prefix: string, schema: string):
   return {
     ...site,
     name: 'pgq-c',
-    subscribe: async (tables) => {
+    publish: async (tables) => {
       for (const table of tables)
         await query(
           site.provider,
@@ -46,8 +47,9 @@ export async function builtInSite(servers: Servers, prefix: string, schema: stri
     name: 'built-in',
     provider,
     subscriber,
+    publish: async (tables) =>
+      void (await query(provider, `create publication bench for table ${tables.join(', ')}`)),
     subscribe: async (tables) => {
-      await query(provider, `create publication bench for table ${tables.join(', ')}`);
       await query(subscriber, `create subscription ${prefix} connection '${provider}' publication bench`);
       await waitFor(
         subscriber,

@@ -36,4 +36,4 @@ function rowOf(book: Book, entry: Entry): string[] {
 }
 
 const short = (value: number): string =>
-  value >= 1000 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
+  value >= 999.5 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);

@@ -30,7 +30,9 @@ export interface Site {
   readonly provider: string;
   /** Absent when nothing is replicated. */
   readonly subscriber?: string;
-  /** Replicate the tables; resolves when their rows have arrived. */
+  /** Make the provider capture the tables. */
+  publish(tables: readonly string[]): Promise<void>;
+  /** Replicate published tables; resolves when their rows have arrived. */
   subscribe(tables: readonly string[]): Promise<void>;
   /** Stop applying; capture goes on. */
   pause(): Promise<void>;
@@ -42,6 +44,10 @@ export interface Site {
 
 /** The table of `catchUp`; every subject's tables have it beside them. */
 export const MARKER = 'bench_marker';
+
+/** DDL with the marker's table added. */
+export const withMarker = (schema: string): string =>
+  `${schema}; create table ${MARKER} (id bigint primary key)`;
 
 let markers = 0;
 

@@ -19,6 +19,7 @@ const TARGETS: readonly Target[] = [
   { subject: 'copy', what: /./, against: 'bare COPY', limit: 1 / 1.5 },
   { subject: 'compare', what: /^compare/, against: 'plain checksum', limit: 1 / 1.3 },
   { subject: 'compare', what: /^repair/, limit: 2 },
+  { subject: 'processes', what: /^CLI status/, limit: 0.3 },
   { subject: 'processes', what: /^idle CPU/, limit: 1 },
   { subject: 'processes', what: /^idle RSS/, limit: 120 },
 ];
