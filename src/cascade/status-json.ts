@@ -5,10 +5,23 @@ import type { MemberReport, SetReport } from './set-report.ts';
 const round = (seconds: number | null): number | null =>
   seconds === null ? null : Math.round(seconds * 1000) / 1000;
 
+/** Names as every other command's JSON has them: `lagSeconds` becomes `lag_seconds`, at any depth. Attribute names of the user stay. */
+function snakeCase(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(snakeCase);
+  if (value === null || typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype)
+    return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, one]) => [
+      key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      key === 'attrs' ? one : snakeCase(one),
+    ]),
+  );
+}
+
 /** One node. Unknown figures are null. */
 export function memberToJson(member: MemberReport): Record<string, unknown> {
   const { report } = member;
-  return {
+  return snakeCase({
     name: member.name,
     location: redactLocation(member.location),
     dead: member.dead,
@@ -26,12 +39,12 @@ export function memberToJson(member: MemberReport): Record<string, unknown> {
     subscribers: report?.subscribers ?? null,
     attrs: report?.attrs ?? null,
     errors: report?.errors ?? null,
-  };
+  }) as Record<string, unknown>;
 }
 
 /** The set. */
 export const setToJson = (set: SetReport): Record<string, unknown> => ({
   queue: set.queue,
-  localNode: set.localNode,
+  local_node: set.localNode,
   nodes: set.members.map(memberToJson),
 });

@@ -193,7 +193,7 @@ describe('read', () => {
 
   it('prints status as JSON with numbers', async () => {
     const status = JSON.parse((await kaja(leafIni, 'status', '--json')).out);
-    expect(status).toMatchObject({ queue: QUEUE, localNode: 'l' });
+    expect(status).toMatchObject({ queue: QUEUE, local_node: 'l' });
     expect(status.nodes).toMatchObject([
       {
         name: 'l',
@@ -201,7 +201,7 @@ describe('read', () => {
         provider: 'r',
         reachable: true,
         dead: false,
-        lagSeconds: expect.any(Number),
+        lag_seconds: expect.any(Number),
         tick: expect.any(Number),
         paused: false,
         uptodate: true,
@@ -213,12 +213,12 @@ describe('read', () => {
         worker: 'root_job',
         subscribers: ['l'],
         errors: [],
-        tablesNotInOrder: [],
+        tables_not_in_order: [],
       },
     ]);
     expect(JSON.parse((await kaja(leafIni, 'node-status', '--json')).out)).toMatchObject({
       name: 'l',
-      lagSeconds: expect.any(Number),
+      lag_seconds: expect.any(Number),
     });
   });
 
