@@ -12,6 +12,7 @@ import { copy } from './subjects/copy.ts';
 import { drain } from './subjects/drain.ts';
 import { latency } from './subjects/latency.ts';
 import { processes } from './subjects/processes.ts';
+import { steady } from './subjects/steady.ts';
 import { Book, medianOf } from './suite/book.ts';
 import { tableOf } from './suite/print.ts';
 import { query } from './suite/query.ts';
@@ -19,7 +20,7 @@ import { type BenchServer, hasPgqExtension, startServer } from './suite/servers.
 import type { Subject } from './suite/subject.ts';
 import { verdict } from './suite/targets.ts';
 
-const SUBJECTS: readonly Subject[] = [capture, drain, latency, copy, compare, processes];
+const SUBJECTS: readonly Subject[] = [capture, drain, steady, latency, copy, compare, processes];
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const note = (text: string): void => void process.stderr.write(`  ${text}\n`);
@@ -65,7 +66,10 @@ async function measureAll(
         median: medianOf(one),
         target: verdict(book, one),
       }));
-      writeFileSync(json, `${JSON.stringify({ machine: about, rounds, quick, entries }, null, 2)}\n`);
+      writeFileSync(
+        json,
+        `${JSON.stringify({ machine: about, rounds, quick, entries, curves: book.curves }, null, 2)}\n`,
+      );
     }
     return code;
   } finally {

@@ -16,9 +16,20 @@ export interface Entry {
   failure?: string;
 }
 
+/** A line of a drawing. */
+export interface Curve {
+  readonly subject: string;
+  /** The drawing it belongs to, for example `2000 tx/s`. */
+  readonly what: string;
+  readonly contender: string;
+  readonly points: readonly (readonly [number, number])[];
+}
+
 /** Collects figures. */
 export class Book {
   readonly entries: Entry[] = [];
+  /** Curves for `bench/plot.ts`. */
+  readonly curves: Curve[] = [];
 
   /** Add one round's figure. */
   add(

@@ -1,0 +1,28 @@
+/** `npx tsx bench/plot.ts FILE.json`: draws the curves that `npm run bench -- --json FILE.json` stored into docs/, one SVG per case. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Curve } from './suite/book.ts';
+import { drawCurves } from './suite/svg.ts';
+
+const DOCS = join(import.meta.dirname, '../docs');
+
+function main(file: string | undefined): number {
+  if (file === undefined) {
+    process.stderr.write('plot: name the JSON file of a run\n');
+    return 2;
+  }
+  const { curves } = JSON.parse(readFileSync(file, 'utf8')) as { curves: Curve[] };
+  for (const what of new Set(curves.map((one) => one.what))) {
+    const name = `lag-${what.replaceAll(/\W+/g, '-')}.svg`;
+    const drawing = drawCurves(
+      `Largest lag in each second, ms, at ${what}`,
+      'seconds',
+      curves.filter((one) => one.what === what),
+    );
+    writeFileSync(join(DOCS, name), drawing);
+    process.stdout.write(`docs/${name}\n`);
+  }
+  return 0;
+}
+
+process.exitCode = main(process.argv[2]);
