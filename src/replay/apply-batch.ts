@@ -6,7 +6,7 @@ import { type BatchContents, type PlanFinder, readContents } from './batch-conte
 import { applyInOrder, upstreamOutcome } from './event-order.ts';
 import type { TableRoute } from './row-plan.ts';
 import { methodsFor, type Step, setBasedSteps } from './set-based-steps.ts';
-import type { StagedGroup } from './staging.ts';
+import { indexStaging, type StagedGroup } from './staging.ts';
 import { num, Outcomes, type ResultRow, type TableOutcome } from './table-outcome.ts';
 
 /** What was done with a batch. */
@@ -36,6 +36,7 @@ export async function applyBatch(
 ): Promise<BatchOutcome> {
   const contents = await readContents(groups, routes, findPlan);
   const { ignored } = contents;
+  await indexStaging(target, contents.tables.length);
   const needsOrder =
     contents.upstream.length > 0 || contents.tables.some((table) => table.route.inEventOrder);
   for (const method of needsOrder ? [] : methodsFor(contents)) {

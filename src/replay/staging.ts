@@ -38,6 +38,16 @@ export async function stageEvents(
   return result.bytes;
 }
 
+/** From this number of tables in a batch on, each table's statements should not read the events of all others. */
+const MANY_TABLES = 16;
+
+/** Give the staging tables indexes when a batch touches many tables; they stay for the session. */
+export async function indexStaging(target: Session, tables: number): Promise<void> {
+  if (tables < MANY_TABLES) return;
+  await target.query(`create index if not exists kaja_stage_table on pg_temp.kaja_stage (ev_extra1);
+    create index if not exists kaja_net_plan on pg_temp.kaja_net (plan_id)`);
+}
+
 /** What the staged batch holds: one row per table and event type. */
 export interface StagedGroup {
   readonly tableName: string | null;

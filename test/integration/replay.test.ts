@@ -175,6 +175,21 @@ describe('replay from the oldest to the newest server', () => {
     await pair.expectEqual('gen');
   });
 
+  it('applies many tables in one batch', async () => {
+    const names = Array.from({ length: 20 }, (_, n) => `many_${n}`);
+    await both(names.map((name) => `create table ${name} (id int primary key, v text)`).join('; '));
+    for (const name of names) await pair.addTable(name, { expectSync: true });
+    await root.sql(
+      `begin; ${names.map((name) => `insert into ${name} select g, 'a' from generate_series(1, 50) g; update ${name} set v = 'b' where id % 2 = 0; delete from ${name} where id > 40`).join('; ')}; commit`,
+    );
+    await pair.settled();
+    for (const name of names) await pair.expectEqual(name);
+    expect((await leaf.sql('select count(*)::int as n from many_19'))[0].n).toBe(40);
+    await root.sql(`begin; ${names.map((name) => `update ${name} set v = 'c'`).join('; ')}; commit`);
+    await pair.settled();
+    for (const name of names) await pair.expectEqual(name);
+  });
+
   it("applies events in the formats of Londiste's own triggers", async () => {
     await both('create table l (id int, k2 text, v text, n numeric, primary key (id, k2))');
     await pair.addTable('l', { key: ['id', 'k2'] });
