@@ -178,6 +178,11 @@ export class LeafWorker {
   }
 
   async #loadTables(target: Session, state: NodeState, provider: Session): Promise<void> {
+    // The row must be there to be locked, also before the first table is added.
+    await target.execute(
+      'insert into kaja.table_version (queue_name, version) values ($1, 0) on conflict do nothing',
+      [this.#settings.queue],
+    );
     this.#tables = await readLocalTables(target, this.#settings.queue, this.#role);
     this.#plans?.clear();
     await dropFinishedCopyConsumers(provider, this.#copyContext(state), this.#tables);

@@ -224,3 +224,63 @@ describe('replay from the oldest to the newest server', () => {
     expect(await stats('l')).toEqual({ update_missing: '0', delete_missing: '2', insert_found: '0' });
   });
 });
+
+describe('replay without the right to set session_replication_role', () => {
+  let root: TestDatabase;
+  let leaf: TestDatabase;
+  let pair: Replication;
+
+  beforeAll(async () => {
+    root = await createDatabase({ server: 0 });
+    leaf = await createDatabase({ server: -1 });
+    pair = await replicate(root, leaf, { applyRole: 'marker' });
+    for (const db of [root, leaf]) {
+      await db.sql(`create table parent (id int primary key, v text); create table child (id int primary key, parent int not null references parent on delete cascade, up int references child);
+        create table noted (id int primary key, v text); create table notes (n text)`);
+    }
+    await leaf.sql(`create function note() returns trigger language plpgsql as $$ begin insert into public.notes values (tg_op || ' ' || coalesce(new.v, old.v)); return null; end $$;
+      create trigger note after insert or update or delete on noted for each row execute function note()`);
+    for (const table of ['child', 'parent', 'noted']) await pair.addTable(table);
+    pair.startWorker();
+    await pair.settled();
+  });
+  afterAll(async () => {
+    await pair?.stop();
+    await root?.drop();
+    await leaf?.drop();
+  });
+
+  it('keeps foreign keys satisfied within a batch', async () => {
+    await root.sql(
+      `begin; insert into parent values (1, 'a'), (2, 'b'); insert into child values (10, 1, null), (11, 2, 10), (12, 2, 11); commit`,
+    );
+    await pair.settled();
+    await root.sql(
+      `begin; update child set up = null; delete from child where id = 10; insert into parent values (3, 'c'); update child set parent = 3 where id = 11; delete from parent where id = 1; commit`,
+    );
+    await root.sql('delete from parent where id = 2');
+    await pair.settled();
+    for (const table of ['parent', 'child']) await pair.expectEqual(table);
+    expect(
+      (
+        await leaf.sql(
+          `select count(*)::int as n from pg_constraint where contype = 'f' and conrelid = 'child'::regclass and convalidated`,
+        )
+      )[0].n,
+    ).toBe(2);
+  });
+
+  it('fires ordinary triggers once per event, in order', async () => {
+    await root.sql(
+      `begin; insert into noted values (1, 'one'); update noted set v = 'two'; delete from noted; insert into noted values (1, 'three'); commit`,
+    );
+    await pair.settled();
+    await pair.expectEqual('noted');
+    expect((await leaf.sql('select n from notes')).map((row) => row.n)).toEqual([
+      'INSERT one',
+      'UPDATE two',
+      'DELETE two',
+      'INSERT three',
+    ]);
+  });
+});
