@@ -7,39 +7,10 @@ export const SERVERS: [string, number][] = [
   ['newest', -1],
 ];
 
-/** Open a database with all schemas, and stand-ins for trigger functions that are not written yet. */
-export async function openDatabase(server: number): Promise<TestDatabase> {
-  const db = await createDatabase({ server, install: true, prefix: 'lon' });
-  const [has] = await db.sql(`select to_regprocedure('pgq.logutriga()') is not null as triggers`);
-  if (!has.triggers) {
-    for (const name of ['logutriga', 'sqltriga', 'jsontriga']) await db.sql(triggerStandIn(name));
-  }
-  return db;
+/** Open a database with all schemas. */
+export function openDatabase(server: number): Promise<TestDatabase> {
+  return createDatabase({ server, install: true, prefix: 'lon' });
 }
-
-/** A trigger function with as much of pgq's behaviour as these tests look at: deny, SKIP, ev_extra1 and ev_extra4. */
-const triggerStandIn = (name: string): string => `
-  create function pgq.${name}() returns trigger language plpgsql as $$
-  declare
-    v_arg text; v_extra1 text := tg_table_schema || '.' || tg_table_name; v_extra4 text; v_skip boolean := false;
-  begin
-    foreach v_arg in array coalesce(tg_argv[1:], '{}') loop
-      if v_arg = 'deny' then
-        raise exception 'Table ''%'' to queue ''%'': change not allowed (%)', v_extra1, tg_argv[0], tg_op;
-      elsif v_arg = 'SKIP' then
-        if tg_when = 'AFTER' then raise exception 'SKIP does not work in AFTER trigger.'; end if;
-        v_skip := true;
-      elsif v_arg like 'ev\\_extra_=%' then
-        if tg_op = 'TRUNCATE' then raise exception 'Custom expressions do not make sense for truncater trigger'; end if;
-        execute 'select ' || substr(v_arg, 11) into v_arg;
-        if tg_argv::text like '%ev_extra4%' then v_extra4 := v_arg; else v_extra1 := v_arg; end if;
-      end if;
-    end loop;
-    perform pgq.insert_event(tg_argv[0], case when tg_op = 'TRUNCATE' then 'R' else left(tg_op, 1) || ':id' end, '',
-                             v_extra1, null, null, v_extra4);
-    if tg_when = 'BEFORE' and not v_skip then return case when tg_op = 'DELETE' then old else new end; end if;
-    return null;
-  end $$`;
 
 /** Run `select * from <call>` and return `"<ret_code> <ret_note>"`. */
 export async function ret(
