@@ -4,7 +4,7 @@
 --   i_names    names of the row's columns
 --   i_row, i_json   the new row, of a DELETE the old one: as record text and as JSON
 --   i_old, i_old_json   of an UPDATE the old row
--- Errors: those of PgQ's trigger functions, see docs/event-format.md. Reads the catalog once per statement, not per row.
+-- Errors: with the messages of PgQ's C triggers. Reads the catalog once per statement, not per row.
 create or replace function pgq._trigger_row(
     i_format text, i_relid oid, i_schema text, i_table text, i_when text, i_op text, i_args text[], i_names text[],
     i_row text, i_json json, i_old text, i_old_json json) returns text[]

@@ -17,7 +17,7 @@ $$;
 
 -- The same for printable ASCII, many times faster; other characters stay. Most texts need only the first branch.
 create or replace function pgq._urlencode_ascii(i_text text) returns text
-language sql immutable strict as $$
+language sql immutable as $$
     select case when i_text !~ '[!-$&-*;-@[-^`{-~]' then
         replace(replace(replace(replace(replace(replace(i_text, '%', '%25'), ',', '%2c'), '/', '%2f'), ':', '%3a'), '+', '%2b'), ' ', '+')
     else
