@@ -18,7 +18,7 @@ export type ApplyRoleChoice = 'auto' | ApplyRole;
  * only kaja's own triggers by the setting `kaja.applying`.
  * @returns what could be done
  */
-export async function becomeApplier(session: Session, choice: ApplyRoleChoice): Promise<ApplyRole> {
+async function becomeApplier(session: Session, choice: ApplyRoleChoice): Promise<ApplyRole> {
   await session.query(`select set_config('kaja.applying', '1', false)`);
   if (choice === 'marker') return 'marker';
   for (const statement of [

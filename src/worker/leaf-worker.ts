@@ -5,7 +5,7 @@ import { callRet } from '../db/ret-code.ts';
 import { openSession, type Session } from '../db/session.ts';
 import { KajaError } from '../errors/kaja-error.ts';
 import type { Log } from '../log/logger.ts';
-import { becomeApplier, openApplySession } from '../replay/apply-session.ts';
+import { openApplySession } from '../replay/apply-session.ts';
 import { diverged } from '../replay/divergence.ts';
 import { PlanCache } from '../replay/plan-finder.ts';
 import { eventCondition, replayEvents } from '../replay/replay-events.ts';
@@ -225,7 +225,6 @@ export class LeafWorker {
           applyRole,
           this.#signal,
         );
-        await becomeApplier(session, applyRole);
         return session;
       },
       openHere: (name) => this.#openHere(name),
@@ -239,7 +238,7 @@ export class LeafWorker {
   }
 
   async #takeBatch(target: Session, provider: Session, state: NodeState): Promise<LoopAnswer> {
-    // Finishing the last batch rides on the request for the next: one round trip less per batch.
+    // The provider is told of the last batch only now: the position in this node's database is what counts.
     if (this.#finishBatch !== null) {
       const batch = this.#finishBatch;
       this.#finishBatch = null;
