@@ -7,7 +7,7 @@ import { defineCommand, flag } from './command.ts';
 export const install = defineCommand({
   name: 'install',
   args: '<location>',
-  summary: 'install or upgrade the schemas pgq, pgq_node, londiste and kaja in a database',
+  summary: 'install or upgrade the schemas pgq, pgq_coop, pgq_ext, pgq_node, londiste and kaja in a database',
   details:
     'All or nothing, in one transaction; a second run changes nothing. Needs the right to create schemas, not superuser.\n' +
     'Schemas that belong to the original extensions are used as they are.',

@@ -25,8 +25,10 @@ export function judgeInstall(status: InstallStatus, role: SideRole, isNode: bool
     ];
   }
   const list: Verdict[] = [];
-  for (const name of state.extensions)
-    list.push(info(`schema ${name} belongs to the extension ${name}; kaja leaves it alone`));
+  for (const name of state.leftAlone) {
+    const owner = state.extensions.has(name) ? `belongs to the extension ${name}` : 'was not made by kaja';
+    list.push(info(`schema ${name} ${owner}; kaja leaves it alone`));
+  }
   const versions = [...new Set(state.functions.map((one) => one.version))].join(', ');
   if (open.length > 0)
     list.push(

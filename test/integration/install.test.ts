@@ -172,6 +172,37 @@ describe.each(serverCount() > 1 ? [0, -1] : [0])('installSchemas on server %i', 
     });
   });
 
+  it('leaves a pgq_ext alone that others made, also by script, and does not take it away', async () => {
+    const [byProgram, byScript] = [await emptyDatabase(server), await emptyDatabase(server)];
+    for (const db of [byProgram, byScript])
+      await db.sql(
+        `create schema pgq_ext; create function pgq_ext.version() returns text language sql as $$ select 'theirs' $$`,
+      );
+    const dir = mkdtempSync(join(tmpdir(), 'kaja-script-'));
+    const file = join(dir, 'kaja.sql');
+    writeFileSync(file, renderInstallScript());
+    for (let run = 0; run < 2; run++) expect(await runScript(file, byScript)).toBe('');
+    rmSync(dir, { recursive: true });
+    const session = await sessionOn(byProgram.url);
+    await installSchemas(session);
+    expect(await installSchemas(session)).toEqual([]);
+    expect(await fingerprint(byScript)).toEqual(await fingerprint(byProgram));
+    expect((await uninstallSchemas(session)).some((step) => step.includes('pgq_ext'))).toBe(false);
+    expect(await byProgram.sql('select pgq_ext.version() as v')).toEqual([{ v: 'theirs' }]);
+  });
+
+  it('keeps the positions that consumers have stored until it is forced', async () => {
+    const db = await emptyDatabase(server);
+    const session = await sessionOn(db.url);
+    await installSchemas(session);
+    await db.sql(`select pgq_ext.set_last_tick('c', 1), pgq_ext.set_batch_done('c', 1)`);
+    await expect(uninstallSchemas(session)).rejects.toMatchObject({
+      code: 'state-refused',
+      message: expect.stringContaining('1 tick position and 1 batch position'),
+    });
+    await uninstallSchemas(session, { force: true });
+  });
+
   it('rolls everything back when a file fails and names file and line', async () => {
     const db = await emptyDatabase(server);
     const session = await sessionOn(db.url);
@@ -191,7 +222,9 @@ describe.each(serverCount() > 1 ? [0, -1] : [0])('installSchemas on server %i', 
       /^migrations\/9000_kaja_bad\.sql:3: .*nonsense/,
     );
     expect(
-      await db.sql(`select 1 from pg_namespace where nspname in ('pgq', 'pgq_node', 'londiste', 'kaja')`),
+      await db.sql(
+        `select 1 from pg_namespace where nspname in ('pgq', 'pgq_coop', 'pgq_ext', 'pgq_node', 'londiste', 'kaja')`,
+      ),
     ).toEqual([]);
   });
 
@@ -222,7 +255,7 @@ describe.each(serverCount() > 1 ? [0, -1] : [0])('installSchemas on server %i', 
     await installSchemas(session);
     expect(await fingerprint(db)).not.toEqual(before);
     const steps = await uninstallSchemas(session);
-    expect(steps.at(0)).toMatch(/^drop schema kaja, londiste, pgq_node, pgq cascade/);
+    expect(steps.at(0)).toMatch(/^drop schema kaja, londiste, pgq_node, pgq_ext, pgq cascade/);
     expect(await fingerprint(db)).toEqual(before);
     expect(await uninstallSchemas(session)).toEqual([]);
     await installSchemas(session);

@@ -153,7 +153,7 @@ export async function listRelations(session: Session, filter: RelationFilter = {
     `${RELATION_COLUMNS}
       where c.relkind::text = any ($1::text[])
         and ($2::text[] is null or n.nspname = any ($2::text[]))
-        and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'pgq', 'pgq_node', 'pgq_ext', 'londiste', 'kaja')
+        and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'pgq', 'pgq_coop', 'pgq_ext', 'pgq_node', 'londiste', 'kaja')
         and c.relpersistence <> 't'
         and not exists (select from pg_catalog.pg_depend d
                          where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')

@@ -33,8 +33,8 @@ const ROLE_RACE = new Set(['23505', '42710', 'XX000']);
 const ATTEMPTS = 4;
 
 /**
- * Install or upgrade the schemas pgq, pgq_node, londiste and kaja, all or nothing, in one transaction.
- * A schema that belongs to a genuine extension is left alone. Needs the right to create schemas in the database, not superuser.
+ * Install or upgrade the schemas pgq, pgq_coop, pgq_ext, pgq_node, londiste and kaja, all or nothing, in one transaction.
+ * A schema that belongs to a genuine extension is left alone, and so is a pgq_coop or pgq_ext that somebody else made. Needs the right to create schemas in the database, not superuser.
  * Safe to call twice at once: the second caller waits and finds nothing to do.
  * @returns steps done; empty when everything was up to date
  * @throws KajaError schema-too-new, schema-changed, state-refused, permission-denied; sql-failed with file and line

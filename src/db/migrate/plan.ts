@@ -3,7 +3,7 @@ import { KajaError } from '../../errors/kaja-error.ts';
 import type { FunctionSet, InstallSource, MigrationFile } from './source.ts';
 import type { InstallState } from './state.ts';
 
-/** What has to be done; schemas of genuine extensions are left out. */
+/** What has to be done; schemas of genuine extensions and others are left out. */
 export interface InstallPlan {
   readonly createBookkeeping: boolean;
   /** In order. */
@@ -35,11 +35,11 @@ export function planInstall(source: InstallSource, state: InstallState, location
     applied.add(row.name);
   }
   const open = source.migrations.filter((file) => !applied.has(file.name));
-  const migrations = open.filter((file) => !state.extensions.has(file.schema));
+  const migrations = open.filter((file) => !state.leftAlone.has(file.schema));
   refuseForeignSchemas(source, migrations, state, location);
   const touched = new Set(migrations.map((file) => file.schema));
   const functions = source.functions.filter((set) => {
-    if (state.extensions.has(set.schema) || (set.files.length === 0 && !set.grants)) return false;
+    if (state.leftAlone.has(set.schema) || (set.files.length === 0 && !set.grants)) return false;
     const before = state.functions.find((one) => one.schema === set.schema);
     if (before?.checksum === set.checksum) return touched.has(set.schema);
     if (before && compareVersions(before.version, source.version) > 0) {
@@ -66,7 +66,7 @@ function refuseForeignSchemas(
 ): void {
   for (const schema of state.schemas) {
     // Schema kaja holds the bookkeeping, it may exist first.
-    if (schema === 'kaja' || state.extensions.has(schema)) continue;
+    if (schema === 'kaja' || state.leftAlone.has(schema)) continue;
     const own = source.migrations.filter((file) => file.schema === schema);
     if (own.length > 0 && own.every((file) => pending.includes(file))) {
       throw new KajaError(

@@ -5,8 +5,10 @@ import {
   type FunctionSet,
   type InstallSource,
   type MigrationFile,
+  OPTIONAL_SCHEMAS,
   readInstallSource,
   SCHEMAS,
+  type SchemaName,
   type SqlFile,
 } from './source.ts';
 
@@ -54,8 +56,15 @@ function execute(file: SqlFile): string {
   return `-- ${file.path}\nexecute ${tag}${file.text}\n${tag};`;
 }
 
-const isExtension = (schema: string): string =>
-  `exists (select from pg_catalog.pg_extension e where e.extname = ${quoteLiteral(schema)})`;
+const isOurs = (schema: string): string =>
+  `exists (select from kaja.schema_migration m where m.schema_name = ${quoteLiteral(schema)})`;
+
+/** As `leftAlone` of `readInstallState`. */
+const isLeftAlone = (schema: SchemaName): string => {
+  const extension = `exists (select from pg_catalog.pg_extension e where e.extname = ${quoteLiteral(schema)})`;
+  if (!OPTIONAL_SCHEMAS.includes(schema)) return extension;
+  return `(${extension} or pg_catalog.to_regnamespace(${quoteLiteral(schema)}) is not null and not ${isOurs(schema)})`;
+};
 
 function guards(source: InstallSource): string {
   const rows = source.migrations
@@ -72,7 +81,7 @@ function guards(source: InstallSource): string {
     ...SCHEMAS.filter(
       (schema) => schema !== 'kaja' && source.migrations.some((file) => file.schema === schema),
     ).flatMap((schema) => [
-      `if pg_catalog.to_regnamespace(${quoteLiteral(schema)}) is not null and not ${isExtension(schema)}`,
+      `if pg_catalog.to_regnamespace(${quoteLiteral(schema)}) is not null and not ${isLeftAlone(schema)}`,
       `   and not exists (select from kaja.schema_migration m join ${known} using (name) where f.schema_name = ${quoteLiteral(schema)}) then`,
       `  raise exception 'schema ${schema} was made by something else than kaja';`,
       'end if;',
@@ -83,7 +92,7 @@ function guards(source: InstallSource): string {
 function migration(file: MigrationFile, version: string): string {
   const name = quoteLiteral(file.name);
   return block(
-    `if not ${isExtension(file.schema)} and not exists (select from kaja.schema_migration m where m.name = ${name}) then`,
+    `if not ${isLeftAlone(file.schema)} and not exists (select from kaja.schema_migration m where m.name = ${name}) then`,
     execute(file),
     'insert into kaja.schema_migration (name, "timestamp", schema_name, checksum, kaja_version)',
     `values (${name}, pg_catalog.to_char(pg_catalog.clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),`,
@@ -95,7 +104,7 @@ function migration(file: MigrationFile, version: string): string {
 }
 
 const isOpen = (set: FunctionSet): string =>
-  `not ${isExtension(set.schema)} and not exists (select from kaja.schema_functions s where s.schema = ${quoteLiteral(set.schema)} and s.checksum = ${quoteLiteral(set.checksum)})`;
+  `not ${isLeftAlone(set.schema)} and not exists (select from kaja.schema_functions s where s.schema = ${quoteLiteral(set.schema)} and s.checksum = ${quoteLiteral(set.checksum)})`;
 
 function functions(set: FunctionSet): string {
   if (set.files.length === 0) return `-- no functions in schema ${set.schema}`;

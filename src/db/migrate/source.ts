@@ -6,8 +6,11 @@ import { KajaError } from '../../errors/kaja-error.ts';
 import { packageRoot, packageVersion } from './package-root.ts';
 
 /** Our schemas in the order in which they build on each other. */
-export const SCHEMAS = ['pgq', 'pgq_node', 'londiste', 'kaja'] as const;
+export const SCHEMAS = ['pgq', 'pgq_coop', 'pgq_ext', 'pgq_node', 'londiste', 'kaja'] as const;
 export type SchemaName = (typeof SCHEMAS)[number];
+
+/** Those that nothing else of ours needs: where somebody else made one, it stays as it is. */
+export const OPTIONAL_SCHEMAS: readonly SchemaName[] = ['pgq_coop', 'pgq_ext'];
 
 /** One SQL file. */
 export interface SqlFile {

@@ -1,10 +1,11 @@
 /** What a database holds of our schemas. */
 import type { Session } from '../session.ts';
-import { SCHEMAS, type SchemaName } from './source.ts';
+import { OPTIONAL_SCHEMAS, SCHEMAS, type SchemaName } from './source.ts';
 
 /** A migration that was applied. */
 export interface AppliedMigration {
   readonly name: string;
+  readonly schema: string | null;
   readonly checksum: string | null;
 }
 
@@ -23,6 +24,8 @@ export interface InstallState {
   readonly functions: readonly AppliedFunctions[];
   /** Our schemas that belong to a genuine upstream extension of the same name. */
   readonly extensions: ReadonlySet<SchemaName>;
+  /** Our schemas that somebody else made and that stay as they are: those of extensions, and optional ones without a migration of ours. */
+  readonly leftAlone: ReadonlySet<SchemaName>;
   /** Our schemas that exist, whoever made them. */
   readonly schemas: ReadonlySet<SchemaName>;
 }
@@ -38,19 +41,24 @@ export async function readInstallState(session: Session): Promise<InstallState> 
   );
   const pick = (names: readonly string[]): Set<SchemaName> =>
     new Set(SCHEMAS.filter((one) => names.includes(one)));
+  const migrations = facts.bookkeeping
+    ? await session.query<AppliedMigration>(
+        'select name, schema_name as schema, checksum from kaja.schema_migration order by name',
+      )
+    : [];
+  const foreign = OPTIONAL_SCHEMAS.filter(
+    (one) => facts.schemas.includes(one) && !migrations.some((row) => row.schema === one),
+  );
   return {
     bookkeeping: facts.bookkeeping,
-    migrations: facts.bookkeeping
-      ? await session.query<AppliedMigration>(
-          'select name, checksum from kaja.schema_migration order by name',
-        )
-      : [],
+    migrations,
     functions: facts.bookkeeping
       ? await session.query<AppliedFunctions>(
           'select schema, checksum, kaja_version as version from kaja.schema_functions order by schema',
         )
       : [],
     extensions: pick(facts.extensions),
+    leftAlone: pick([...facts.extensions, ...foreign]),
     schemas: pick(facts.schemas),
   };
 }

@@ -25,7 +25,7 @@ interface TriggerRow {
 
 /**
  * Remove everything `installSchemas` and capture made: triggers on captured tables, schemas with all they hold, and roles that
- * nobody uses and that may be dropped. Schemas of genuine extensions stay.
+ * nobody uses and that may be dropped. Schemas of genuine extensions, and optional ones that others made, stay.
  * @returns steps done; empty when there was nothing
  * @throws KajaError state-refused without `force` while queues or nodes exist, or objects of others depend on ours
  */
@@ -33,7 +33,7 @@ export async function uninstallSchemas(session: Session, options: UninstallOptio
   return session.transaction(async () => {
     await session.query(INSTALL_LOCK);
     const state = await readInstallState(session);
-    const schemas = SCHEMAS.filter((one) => state.schemas.has(one) && !state.extensions.has(one));
+    const schemas = SCHEMAS.filter((one) => state.schemas.has(one) && !state.leftAlone.has(one));
     const steps: string[] = [];
     const run = async (sql: string): Promise<void> => {
       steps.push(sql);
@@ -99,6 +99,9 @@ async function refuseWhileUsed(
   };
   await count('pgq.queue', 'queue');
   await count('pgq_node.node_info', 'node');
+  // Whoever loses his position does his work twice.
+  await count('pgq_ext.completed_tick', 'tick position');
+  await count('pgq_ext.completed_batch', 'batch position');
   // With the genuine pgq its queues stay, but tables captured into them would fall silent.
   if (state.extensions.has('pgq')) await count('kaja.capture', 'captured table');
   if (uses.length > 0) {
