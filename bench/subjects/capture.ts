@@ -72,7 +72,7 @@ export const capture: Subject = {
   name: 'capture',
   measure: async (run: Run) => {
     const rows = run.quick ? 10_000 : 50_000;
-    const seconds = run.quick ? 2 : 5;
+    const seconds = run.quick ? 1 : 5;
     await withSites(run.servers, captureContenders(run), SETUP, async (sites) => {
       for (const site of sites) await site.pause();
       const written = new Map<Site, number>();

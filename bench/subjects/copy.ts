@@ -4,10 +4,18 @@ import { from, to } from 'pg-copy-streams';
 import { connect } from '../demo/connect.ts';
 import { ACCOUNTS_BARE, ACCOUNTS_KEY, accountTables } from '../suite/accounts.ts';
 import { kajaSite } from '../suite/kaja-site.ts';
+import { londisteSite } from '../suite/londiste-site.ts';
 import { builtInSite } from '../suite/other-sites.ts';
 import { query, secondsOf } from '../suite/query.ts';
-import { createDatabase, difference, dropDatabase, type Servers, type Site } from '../suite/site.ts';
-import type { Run, Subject } from '../suite/subject.ts';
+import {
+  type ContenderName,
+  createDatabase,
+  difference,
+  dropDatabase,
+  type Servers,
+  type Site,
+} from '../suite/site.ts';
+import { type Run, replicaContenders, type Subject } from '../suite/subject.ts';
 
 /** `COPY … TO STDOUT` piped into `COPY … FROM STDIN`, then the primary key. */
 async function bareCopy(servers: Servers, prefix: string, schema: string): Promise<Site> {
@@ -19,6 +27,7 @@ async function bareCopy(servers: Servers, prefix: string, schema: string): Promi
     name: 'none',
     provider,
     subscriber,
+    subscribers: [subscriber],
     publish: nothing,
     subscribe: async () => {
       await query(subscriber, ACCOUNTS_BARE);
@@ -43,7 +52,12 @@ async function bareCopy(servers: Servers, prefix: string, schema: string): Promi
   };
 }
 
-const CONTENDERS = { 'bare COPY': bareCopy, 'built-in': builtInSite, kaja: kajaSite } as const;
+const CONTENDERS = {
+  'bare COPY': bareCopy,
+  'built-in': builtInSite,
+  kaja: kajaSite,
+  londiste: londisteSite,
+} as const;
 
 /** Copy of 1,000,000 accounts (quick: 200,000), each time to a new database. */
 export const copy: Subject = {
@@ -53,6 +67,7 @@ export const copy: Subject = {
     const setup = accountTables(rows);
     for (let round = 1; round <= run.rounds; round++) {
       for (const [name, open] of Object.entries(CONTENDERS)) {
+        if (name !== 'bare COPY' && !replicaContenders(run).includes(name as ContenderName)) continue;
         run.note(`round ${round}: ${name}`);
         const site = await open(run.servers, 'bench_copy', setup.schema);
         try {

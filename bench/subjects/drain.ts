@@ -4,20 +4,20 @@ import { LOGIN_TABLES, login, loginTables, logout } from '../suite/logins.ts';
 import { withSites } from '../suite/open-sites.ts';
 import { secondsOf } from '../suite/query.ts';
 import { catchUp, difference } from '../suite/site.ts';
-import type { Run, Subject } from '../suite/subject.ts';
+import { type Run, replicaContenders, type Subject } from '../suite/subject.ts';
 
 const CLIENTS = 2;
 /* How fast the backlog was written is not the question here. */
 const FAST_COMMIT = '-c synchronous_commit=off';
 
-/** Drain of 400,000 row changes (quick: 40,000). */
+/** Drain of 400,000 row changes (quick: 24,000). */
 export const drain: Subject = {
   name: 'drain',
   measure: async (run: Run) => {
     const users = run.quick ? 20_000 : 200_000;
-    const perClient = run.quick ? 5000 : 50_000;
+    const perClient = run.quick ? 3000 : 50_000;
     const changes = perClient * CLIENTS * 4;
-    await withSites(run.servers, ['built-in', 'kaja'], loginTables(users), async (sites) => {
+    await withSites(run.servers, replicaContenders(run, true), loginTables(users), async (sites) => {
       for (let round = 1; round <= run.rounds; round++) {
         for (const site of sites) {
           run.note(`round ${round}: ${site.name}`);

@@ -3,7 +3,7 @@ import { percentile } from '../suite/book.ts';
 import { measureDelays, PROBE_TABLES } from '../suite/delays.ts';
 import { withSites } from '../suite/open-sites.ts';
 import { catchUp, difference } from '../suite/site.ts';
-import type { Run, Subject } from '../suite/subject.ts';
+import { type Run, replicaContenders, type Subject } from '../suite/subject.ts';
 
 const RATES = [1, 200, 1000] as const;
 const SHARES = { p50: 0.5, p95: 0.95, p99: 0.99, max: 1 } as const;
@@ -12,13 +12,13 @@ const SHARES = { p50: 0.5, p95: 0.95, p99: 0.99, max: 1 } as const;
 export const latency: Subject = {
   name: 'latency',
   measure: async (run: Run) => {
-    await withSites(run.servers, ['built-in', 'kaja'], PROBE_TABLES, async (sites) => {
+    await withSites(run.servers, replicaContenders(run), PROBE_TABLES, async (sites) => {
       for (let round = 1; round <= run.rounds; round++) {
         for (const rate of RATES) {
           for (const site of sites) {
             run.note(`round ${round}: ${site.name}, ${rate} tx/s`);
             await catchUp(site);
-            const { sortedMs, rate: reached } = await measureDelays(site, rate, run.quick ? 3 : 10);
+            const { sortedMs, rate: reached } = await measureDelays(site, rate, run.quick ? 2 : 10);
             for (const [name, share] of Object.entries(SHARES))
               run.book.add('latency', `${rate} tx/s ${name}`, site.name, percentile(sortedMs, share), 'ms');
             if (rate > 1)

@@ -1,76 +1,59 @@
-/** Memory and CPU of kaja's processes: idle, and while a backlog is drained. */
-import { readFileSync } from 'node:fs';
+/** Memory and CPU of a contender's programs: idle, and while a backlog is drained; and how long `status` takes. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { kajaSite } from '../suite/kaja-site.ts';
 import { runLoad } from '../suite/load.ts';
 import { LOGIN_TABLES, login, loginTables } from '../suite/logins.ts';
-import { query, secondsOf } from '../suite/query.ts';
-import { catchUp, difference, MARKER, type Processes, withMarker } from '../suite/site.ts';
-import type { Run, Subject } from '../suite/subject.ts';
+import type { NodeSite } from '../suite/node-site.ts';
+import { withNodeSites } from '../suite/open-sites.ts';
+import { secondsOf } from '../suite/query.ts';
+import { catchUp, difference } from '../suite/site.ts';
+import { nodeContenders, type Run, type Subject } from '../suite/subject.ts';
+import { canMeasureProcesses, cpuSeconds, megabytes } from '../suite/usage.ts';
 
-/* Linux counts in hundredths of a second, whatever the kernel's own clock. */
-const TICKS_PER_SECOND = 100;
-
-/** Seconds of CPU a process has used. */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-}
-
-/** Field of /proc/<pid>/status in MB: VmRSS now, VmHWM at most. */
-const megabytes = (pid: number, field: 'VmRSS' | 'VmHWM'): number =>
-  Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
-
-async function watch(
-  run: Run,
-  state: string,
-  processes: Processes,
-  work: () => Promise<unknown>,
-): Promise<void> {
-  const pids = Object.entries(processes);
-  const before = pids.map(([, pid]) => cpuSeconds(pid));
-  const startedMs = performance.now();
-  await work();
-  const seconds = (performance.now() - startedMs) / 1000;
-  for (const [at, [name, pid]] of pids.entries()) {
-    const used = cpuSeconds(pid) - (before[at] ?? 0);
-    run.book.add('processes', `${state} CPU, ${name}`, 'kaja', (100 * used) / seconds, '%');
+async function watch(run: Run, state: string, site: NodeSite, work: () => Promise<unknown>): Promise<void> {
+  const programs = Object.entries(site.processes());
+  const before = programs.map(([, pids]) => cpuSeconds(pids));
+  const seconds = await secondsOf(work);
+  for (const [at, [name, pids]] of programs.entries()) {
+    const used = cpuSeconds(pids) - (before[at] ?? 0);
+    run.book.add('processes', `${state} CPU, ${name}`, site.name, (100 * used) / seconds, '%');
     const field = state === 'idle' ? 'VmRSS' : 'VmHWM';
-    run.book.add('processes', `${state} RSS, ${name}`, 'kaja', megabytes(pid, field), 'MB');
+    run.book.add('processes', `${state} RSS, ${name}`, site.name, megabytes(pids, field), 'MB');
   }
 }
 
-/** Two processes: root worker with ticker, leaf worker. */
+async function oneRound(run: Run, site: NodeSite, users: number): Promise<void> {
+  await catchUp(site);
+  await pause(2000);
+  await watch(run, 'idle', site, () => pause(run.quick ? 3000 : 20_000));
+  for (let call = 0; call < 3; call++) {
+    const status = await secondsOf(() => site.onLeaf([0], 'status'));
+    run.book.add('processes', 'CLI status', site.name, status, 's');
+  }
+  await site.pause();
+  const transactions = run.quick ? 2500 : 50_000;
+  await runLoad(site.provider, login(users), 2, { transactions }, '-c synchronous_commit=off');
+  await site.resume();
+  await watch(run, 'draining', site, () => catchUp(site));
+}
+
+/** What belongs to the root (worker and ticker), and the leaf's worker. */
 export const processes: Subject = {
   name: 'processes',
   measure: async (run: Run) => {
-    if (process.platform !== 'linux') return run.note('only on Linux');
+    if (!canMeasureProcesses) return run.note('only on Linux');
     const users = run.quick ? 20_000 : 200_000;
-    const setup = loginTables(users);
-    const site = await kajaSite(run.servers, 'bench_processes', withMarker(setup.schema));
-    try {
-      await query(site.provider, setup.seed);
-      await site.publish([...setup.tables, MARKER]);
-      await site.subscribe([...setup.tables, MARKER]);
-      for (let round = 1; round <= run.rounds; round++) {
-        run.note(`round ${round}`);
-        await catchUp(site);
-        const status = await secondsOf(() => site.onLeaf([0], 'status'));
-        run.book.add('processes', 'CLI status', 'kaja', status, 's');
-        await pause(2000);
-        await watch(run, 'idle', site.processes(), () => pause(run.quick ? 10_000 : 20_000));
-        await site.pause();
-        const transactions = run.quick ? 5000 : 100_000;
-        await runLoad(site.provider, login(users), 2, { transactions }, '-c synchronous_commit=off');
-        await site.resume();
-        await watch(run, 'draining', site.processes(), () => catchUp(site));
-      }
-      const wrong = await difference(site, LOGIN_TABLES);
-      if (wrong) run.book.fail('processes', 'kaja', wrong);
-    } finally {
-      await site.close();
+    // One site at a time, so that nobody is idle beside others.
+    for (const name of nodeContenders(run, true)) {
+      await withNodeSites(run.servers, [name], loginTables(users), async (sites) => {
+        for (const site of sites) {
+          for (let round = 1; round <= run.rounds; round++) {
+            run.note(`round ${round}: ${name}`);
+            await oneRound(run, site, users);
+          }
+          const wrong = await difference(site, LOGIN_TABLES);
+          if (wrong) run.book.fail('processes', name, wrong);
+        }
+      });
     }
   },
 };

@@ -3,7 +3,7 @@ import { percentile } from '../suite/book.ts';
 import { type Measured, measureDelays, PROBE_TABLES } from '../suite/delays.ts';
 import { withSites } from '../suite/open-sites.ts';
 import { catchUp, difference } from '../suite/site.ts';
-import type { Run, Subject } from '../suite/subject.ts';
+import { type Run, replicaContenders, type Subject } from '../suite/subject.ts';
 
 const RATES = [500, 1000, 2000] as const;
 
@@ -28,9 +28,9 @@ const middle = (points: readonly (readonly [number, number])[]): number =>
 export const steady: Subject = {
   name: 'steady',
   measure: async (run: Run) => {
-    const seconds = run.quick ? 5 : 60;
+    const seconds = Math.round(run.minutes * 60);
     const rates = run.quick ? [1000] : RATES;
-    await withSites(run.servers, ['built-in', 'kaja'], PROBE_TABLES, async (sites) => {
+    await withSites(run.servers, replicaContenders(run), PROBE_TABLES, async (sites) => {
       for (const rate of rates) {
         for (const site of sites) {
           run.note(`${site.name}, ${rate} tx/s for ${seconds} s`);

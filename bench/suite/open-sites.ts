@@ -1,25 +1,54 @@
 /** Opens the contenders of a subject. */
 import { kajaSite } from './kaja-site.ts';
+import { londisteSite } from './londiste-site.ts';
+import type { NodeSite } from './node-site.ts';
 import { builtInSite, pgqSite, plainSite } from './other-sites.ts';
 import { query } from './query.ts';
-import { type ContenderName, MARKER, type Servers, type Site, type SiteTables, withMarker } from './site.ts';
+import {
+  type ContenderName,
+  catchUp,
+  MARKER,
+  type Servers,
+  type Site,
+  type SiteTables,
+  withMarker,
+} from './site.ts';
 
-const OPENERS: Record<ContenderName, (servers: Servers, prefix: string, schema: string) => Promise<Site>> = {
+/** Contenders with nodes and a command line. */
+export type NodeName = 'kaja' | 'londiste';
+
+type Opener<S extends Site> = (
+  servers: Servers,
+  prefix: string,
+  schema: string,
+  leaves?: number,
+) => Promise<S>;
+
+const NODES: Record<NodeName, Opener<NodeSite>> = { kaja: kajaSite, londiste: londisteSite };
+
+const OPENERS: Record<ContenderName, Opener<Site>> = {
   none: plainSite,
   'built-in': builtInSite,
-  kaja: kajaSite,
   'pgq-c': pgqSite,
+  ...NODES,
 };
 
 let opened = 0;
 
-/** Open one contender with its tables filled and replicated. */
-export async function openSite(servers: Servers, name: ContenderName, setup: SiteTables): Promise<Site> {
-  const site = await OPENERS[name](servers, `bench${++opened}`, withMarker(setup.schema));
+/* Both sides are filled by the same statements; how long a copy takes is a subject of its own. */
+async function openSite<S extends Site>(
+  open: Opener<S>,
+  servers: Servers,
+  setup: SiteTables,
+  leaves: number,
+): Promise<S> {
+  const site = await open(servers, `bench${++opened}`, withMarker(setup.schema), leaves);
   try {
-    if (setup.seed) await query(site.provider, setup.seed);
+    const { seed } = setup;
+    if (seed) await Promise.all([site.provider, ...site.subscribers].map((url) => query(url, seed)));
     await site.publish([...setup.tables, MARKER]);
-    await site.subscribe([...setup.tables, MARKER]);
+    await site.subscribe([...setup.tables, MARKER], true);
+    await catchUp(site);
     return site;
   } catch (error) {
     await site.close();
@@ -27,18 +56,53 @@ export async function openSite(servers: Servers, name: ContenderName, setup: Sit
   }
 }
 
-/** Open several, let `use` work with them, close them whatever happens. */
-export async function withSites(
+async function withOpened<S extends Site>(
+  openers: readonly Opener<S>[],
+  servers: Servers,
+  setup: SiteTables,
+  use: (sites: readonly S[]) => Promise<void>,
+  leaves: number,
+): Promise<void> {
+  const opening = await Promise.allSettled(openers.map((open) => openSite(open, servers, setup, leaves)));
+  const sites = opening.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  try {
+    for (const one of opening) if (one.status === 'rejected') throw one.reason;
+    await use(sites);
+  } finally {
+    await Promise.all(sites.map((site) => site.close()));
+  }
+}
+
+/**
+ * Open several contenders, let `use` work with them, close them whatever happens.
+ * @param leaves number of subscribers of each
+ */
+export const withSites = (
   servers: Servers,
   names: readonly ContenderName[],
   setup: SiteTables,
   use: (sites: readonly Site[]) => Promise<void>,
-): Promise<void> {
-  const sites: Site[] = [];
-  try {
-    for (const name of names) sites.push(await openSite(servers, name, setup));
-    await use(sites);
-  } finally {
-    for (const site of sites) await site.close();
-  }
-}
+  leaves = 1,
+): Promise<void> =>
+  withOpened(
+    names.map((name) => OPENERS[name]),
+    servers,
+    setup,
+    use,
+    leaves,
+  );
+
+/** As `withSites`, for contenders with a command line. */
+export const withNodeSites = (
+  servers: Servers,
+  names: readonly NodeName[],
+  setup: SiteTables,
+  use: (sites: readonly NodeSite[]) => Promise<void>,
+): Promise<void> =>
+  withOpened(
+    names.map((name) => NODES[name]),
+    servers,
+    setup,
+    use,
+    1,
+  );

@@ -1,6 +1,6 @@
 /** The contenders that are not kaja: nobody, built-in logical replication, PgQ's C triggers. */
 import { query, waitFor } from './query.ts';
-import { createDatabase, dropDatabase, type Servers, type Site } from './site.ts';
+import { createDatabase, createPlaces, dropDatabase, dropPlaces, type Servers, type Site } from './site.ts';
 
 const nothing = async (): Promise<void> => {};
 
@@ -11,6 +11,7 @@ export async function plainSite(servers: Servers, prefix: string, schema: string
   return {
     name: 'none',
     provider,
+    subscribers: [],
     publish: nothing,
     subscribe: nothing,
     pause: nothing,
@@ -39,30 +40,38 @@ export async function pgqSite(servers: Servers, prefix: string, schema: string):
 }
 
 /** Publication and subscription. */
-export async function builtInSite(servers: Servers, prefix: string, schema: string): Promise<Site> {
-  const provider = await createDatabase(servers.provider, `${prefix}_src`);
-  const subscriber = await createDatabase(servers.subscriber, `${prefix}_dst`);
-  for (const url of [provider, subscriber]) await query(url, schema);
+export async function builtInSite(
+  servers: Servers,
+  prefix: string,
+  schema: string,
+  leaves = 1,
+): Promise<Site> {
+  const { provider, subscribers } = await createPlaces(servers, prefix, schema, leaves);
+  // Names of subscriptions are those of slots, so they differ.
+  const each = async (text: (name: string) => string): Promise<void> => {
+    for (const [at, url] of subscribers.entries()) await query(url, text(`${prefix}_${at + 1}`));
+  };
   return {
     name: 'built-in',
     provider,
-    subscriber,
+    ...(subscribers[0] === undefined ? {} : { subscriber: subscribers[0] }),
+    subscribers,
     publish: async (tables) =>
       void (await query(provider, `create publication bench for table ${tables.join(', ')}`)),
-    subscribe: async (tables) => {
-      await query(subscriber, `create subscription ${prefix} connection '${provider}' publication bench`);
-      await waitFor(
-        subscriber,
-        `select count(*) = ${tables.length} and bool_and(srsubstate = 'r') from pg_subscription_rel`,
+    subscribe: async (tables, rowsAreThere = false) => {
+      await each(
+        (name) =>
+          `create subscription ${name} connection '${provider}' publication bench with (copy_data = ${!rowsAreThere})`,
       );
+      const synced = `select count(*) = ${tables.length} and bool_and(srsubstate = 'r') from pg_subscription_rel`;
+      for (const url of subscribers) await waitFor(url, synced);
     },
-    pause: async () => void (await query(subscriber, `alter subscription ${prefix} disable`)),
-    resume: async () => void (await query(subscriber, `alter subscription ${prefix} enable`)),
+    pause: () => each((name) => `alter subscription ${name} disable`),
+    resume: () => each((name) => `alter subscription ${name} enable`),
     processes: () => ({}),
     close: async () => {
-      await query(subscriber, `drop subscription if exists ${prefix}`);
-      await dropDatabase(servers.subscriber, `${prefix}_dst`);
-      await dropDatabase(servers.provider, `${prefix}_src`);
+      await each((name) => `drop subscription if exists ${name}`);
+      await dropPlaces(servers, prefix, leaves);
     },
   };
 }

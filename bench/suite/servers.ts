@@ -10,7 +10,7 @@ import { startCluster } from '../../test/support/cluster.ts';
 import { connect } from '../demo/connect.ts';
 
 const SYSTEM_BIN = '/usr/lib/postgresql/15/bin';
-const PGQ_EXTENSION = '/usr/share/postgresql/15/extension/pgq.control';
+const EXTENSIONS = '/usr/share/postgresql/15/extension';
 const NOBODY = 65534;
 const START_MS = 60_000;
 
@@ -37,8 +37,16 @@ export interface BenchServer {
 }
 
 /** Whether PgQ's C triggers can be measured here. */
-export const hasPgqExtension = (): boolean =>
-  existsSync(PGQ_EXTENSION) && existsSync(join(SYSTEM_BIN, 'postgres'));
+export const hasPgqExtension = (): boolean => hasExtensions('pgq');
+
+/** Whether the system's PostgreSQL 15 has these extensions. */
+export const hasExtensions = (...names: string[]): boolean =>
+  existsSync(join(SYSTEM_BIN, 'postgres')) &&
+  names.every((name) => existsSync(join(EXTENSIONS, `${name}.control`)));
+
+/** Who servers and other people's daemons run as: never root. */
+export const unprivileged = (): { readonly uid?: number; readonly gid?: number } =>
+  process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
 
 /** Start one server: the system's PostgreSQL 15 if it has PgQ, else the one among the development packages. */
 export const startServer = (): Promise<BenchServer> =>
@@ -48,10 +56,8 @@ async function startSystemServer(): Promise<BenchServer> {
   const dir = mkdtempSync(join(tmpdir(), 'kaja-bench-pg15-'));
   const data = join(dir, 'data');
   mkdirSync(data);
-  const asRoot = process.getuid?.() === 0;
-  // postgres refuses to run as root
-  const identity = asRoot ? { uid: NOBODY, gid: NOBODY } : {};
-  if (asRoot) for (const path of [dir, data]) chownSync(path, NOBODY, NOBODY);
+  const identity = unprivileged();
+  if (identity.uid !== undefined) for (const path of [dir, data]) chownSync(path, NOBODY, NOBODY);
   const env = { PATH: process.env.PATH ?? '', HOME: dir, LC_ALL: 'C' };
   execFileSync(
     join(SYSTEM_BIN, 'initdb'),

@@ -4,7 +4,10 @@ import { query, waitFor } from './query.ts';
 import type { BenchServer } from './servers.ts';
 
 /** Who is measured. `none` writes without anybody reading; `pgq-c` is capture by PgQ's C triggers, with no reader. */
-export type ContenderName = 'none' | 'built-in' | 'kaja' | 'pgq-c';
+export const CONTENDERS = ['none', 'built-in', 'kaja', 'pgq-c', 'londiste'] as const;
+
+/** One of them. */
+export type ContenderName = (typeof CONTENDERS)[number];
 
 /** Both servers of a run. */
 export interface Servers {
@@ -16,24 +19,28 @@ export interface Servers {
 export interface SiteTables {
   /** DDL for both sides. */
   readonly schema: string;
-  /** Statements that fill the provider's tables before replication starts. */
+  /** Statements that fill the tables before replication starts, on both sides alike. */
   readonly seed?: string;
   readonly tables: readonly string[];
 }
 
-/** Process numbers of a contender's programs, for memory and CPU. */
-export type Processes = Readonly<Record<string, number>>;
+/** Process numbers of a contender's programs by what they do, for memory and CPU. */
+export type Processes = Readonly<Record<string, readonly number[]>>;
 
 /** A contender's databases. */
 export interface Site {
   readonly name: ContenderName;
   readonly provider: string;
-  /** Absent when nothing is replicated. */
+  /** The first of `subscribers`; absent when nothing is replicated. */
   readonly subscriber?: string;
+  readonly subscribers: readonly string[];
   /** Make the provider capture the tables. */
   publish(tables: readonly string[]): Promise<void>;
-  /** Replicate published tables; resolves when their rows have arrived. */
-  subscribe(tables: readonly string[]): Promise<void>;
+  /**
+   * Replicate published tables; resolves when their rows have arrived.
+   * @param rowsAreThere both sides were filled alike: nothing is copied
+   */
+  subscribe(tables: readonly string[], rowsAreThere?: boolean): Promise<void>;
   /** Stop applying; capture goes on. */
   pause(): Promise<void>;
   resume(): Promise<void>;
@@ -51,12 +58,12 @@ export const withMarker = (schema: string): string =>
 
 let markers = 0;
 
-/** Write a marker on the provider and wait until the subscriber has it. */
+/** Write a marker on the provider and wait until all subscribers have it. */
 export async function catchUp(site: Site, everyMs = 20): Promise<void> {
   const id = ++markers;
   await query(site.provider, `insert into ${MARKER} values ($1)`, [id]);
-  if (site.subscriber)
-    await waitFor(site.subscriber, `select exists (select from ${MARKER} where id = ${id})`, everyMs);
+  const arrived = `select exists (select from ${MARKER} where id = ${id})`;
+  await Promise.all(site.subscribers.map((url) => waitFor(url, arrived, everyMs)));
 }
 
 /**
@@ -64,16 +71,42 @@ export async function catchUp(site: Site, everyMs = 20): Promise<void> {
  * @returns undefined when equal, else what differs
  */
 export async function difference(site: Site, tables: readonly string[]): Promise<string | undefined> {
-  if (!site.subscriber) return undefined;
+  if (site.subscribers.length === 0) return undefined;
   for (const table of tables) {
-    const [left, right] = await Promise.all([
-      digestOf({ url: site.provider, table }),
-      digestOf({ url: site.subscriber, table }),
-    ]);
-    if (left.rows !== right.rows || left.hash !== right.hash)
-      return `${table} has ${right.rows} rows, not the provider's ${left.rows} rows`;
+    const [left, ...others] = await Promise.all(
+      [site.provider, ...site.subscribers].map((url) => digestOf({ url, table })),
+    );
+    const wrong = others.find((right) => right.rows !== left?.rows || right.hash !== left.hash);
+    if (wrong) return `${table} has ${wrong.rows} rows, not the provider's ${left?.rows} rows`;
   }
   return undefined;
+}
+
+/** Databases of a site. */
+export interface Places {
+  readonly provider: string;
+  readonly subscribers: readonly string[];
+}
+
+/** Create a site's databases with their tables: one on the provider, `leaves` on the subscriber. */
+export async function createPlaces(
+  servers: Servers,
+  prefix: string,
+  schema: string,
+  leaves = 1,
+): Promise<Places> {
+  const provider = await createDatabase(servers.provider, `${prefix}_src`);
+  const subscribers: string[] = [];
+  for (let at = 1; at <= leaves; at++)
+    subscribers.push(await createDatabase(servers.subscriber, `${prefix}_dst${at}`));
+  await Promise.all([provider, ...subscribers].map((url) => query(url, schema)));
+  return { provider, subscribers };
+}
+
+/** Drop what `createPlaces` created. */
+export async function dropPlaces(servers: Servers, prefix: string, leaves = 1): Promise<void> {
+  for (let at = 1; at <= leaves; at++) await dropDatabase(servers.subscriber, `${prefix}_dst${at}`);
+  await dropDatabase(servers.provider, `${prefix}_src`);
 }
 
 /** Create a database on a server. @returns its URL */

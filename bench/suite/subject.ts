@@ -1,5 +1,6 @@
 /** What a subject of the benchmark gets, and is. */
 import type { Book } from './book.ts';
+import type { NodeName } from './open-sites.ts';
 import type { ContenderName, Servers } from './site.ts';
 
 /** A run's circumstances. */
@@ -9,8 +10,12 @@ export interface Run {
   readonly rounds: number;
   /** Small sizes, so that everything ends within three minutes. */
   readonly quick: boolean;
-  /** PgQ's C triggers are installed. */
-  readonly pgqInstalled: boolean;
+  /** The largest cases too. */
+  readonly large: boolean;
+  /** How long a steady load goes on. */
+  readonly minutes: number;
+  /** Whether a contender is installed here and wanted. */
+  has(name: ContenderName): boolean;
   /** Say what is going on. */
   note(text: string): void;
 }
@@ -22,9 +27,15 @@ export interface Subject {
 }
 
 /** Contenders of a subject that captures changes. */
-export const captureContenders = (run: Run): ContenderName[] => [
-  'none',
-  'built-in',
-  'kaja',
-  ...(run.pgqInstalled ? (['pgq-c'] as const) : []),
-];
+export const captureContenders = (run: Run): ContenderName[] =>
+  (['none', 'built-in', 'kaja', 'pgq-c'] as const).filter((name) => run.has(name));
+
+/** Contenders of a subject that replicates; Londiste takes its time, so that only some subjects of a quick run have it. */
+export const replicaContenders = (run: Run, londisteWhenQuick = false): ContenderName[] =>
+  (['built-in', 'kaja', 'londiste'] as const).filter(
+    (name) => run.has(name) && (name !== 'londiste' || !run.quick || londisteWhenQuick),
+  );
+
+/** Those of `replicaContenders` that have nodes and a command line. */
+export const nodeContenders = (run: Run, londisteWhenQuick = false): NodeName[] =>
+  replicaContenders(run, londisteWhenQuick).filter((name) => name === 'kaja' || name === 'londiste');

@@ -14,11 +14,13 @@ const TARGETS: readonly Target[] = [
   { subject: 'capture', what: /^bulk /, against: 'pgq-c', limit: 3 },
   { subject: 'capture', what: /^oltp/, against: 'pgq-c', limit: 1 },
   { subject: 'drain', what: /^seconds/, against: 'built-in', limit: 2 },
+  { subject: 'drain', what: /^seconds/, against: 'londiste', limit: 8 },
   { subject: 'latency', what: /^200 tx\/s p50/, limit: 25 },
   { subject: 'latency', what: /^200 tx\/s p99/, limit: 100 },
   { subject: 'copy', what: /./, against: 'bare COPY', limit: 1 / 1.5 },
   { subject: 'compare', what: /^compare/, against: 'plain checksum', limit: 1 / 1.3 },
-  { subject: 'compare', what: /^repair/, limit: 2 },
+  { subject: 'compare', what: /^repair \d+ of \d+ rows$/, limit: 2 },
+  { subject: 'compare', what: /^repair .* moved/, limit: 1 },
   { subject: 'processes', what: /^CLI status/, limit: 0.3 },
   { subject: 'processes', what: /^idle CPU/, limit: 1 },
   { subject: 'processes', what: /^idle RSS/, limit: 120 },
@@ -30,20 +32,21 @@ export function ratio(kaja: Entry | undefined, other: Entry): number {
   return other.better === 'less' ? theirs / ours : ours / theirs;
 }
 
-/** One word about an entry of kaja, empty where there is no target or no peer. */
+/** A few words about an entry of kaja, empty where there is no target or no peer. */
 export function verdict(book: Book, entry: Entry): string {
   if (entry.contender !== 'kaja') return '';
-  const target = TARGETS.find((one) => one.subject === entry.subject && one.what.test(entry.what));
-  if (!target) return '';
-  if (target.against === undefined)
-    return word(medianOf(entry) <= target.limit, `≤ ${target.limit} ${entry.unit}`);
-  const peer = book.find(entry.subject, entry.what, target.against);
+  return TARGETS.filter((one) => one.subject === entry.subject && one.what.test(entry.what))
+    .map((target) => judge(book, entry, target))
+    .filter((words) => words !== '')
+    .join(', ');
+}
+
+function judge(book: Book, entry: Entry, { against, limit }: Target): string {
+  if (against === undefined) return word(medianOf(entry) <= limit, `≤ ${limit} ${entry.unit}`);
+  const peer = book.find(entry.subject, entry.what, against);
   if (!peer || Number.isNaN(medianOf(peer))) return '';
-  const text =
-    target.limit >= 1
-      ? `≥ ${target.limit} × ${target.against}`
-      : `≤ ${(1 / target.limit).toFixed(1)} × time of ${target.against}`;
-  return word(ratio(entry, peer) >= target.limit, text);
+  const text = limit >= 1 ? `≥ ${limit} × ${against}` : `≤ ${(1 / limit).toFixed(1)} × time of ${against}`;
+  return word(ratio(entry, peer) >= limit, text);
 }
 
 const word = (met: boolean, text: string): string => `${met ? 'met' : 'MISSED'} (${text})`;
