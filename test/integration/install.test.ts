@@ -255,7 +255,7 @@ describe.each(serverCount() > 1 ? [0, -1] : [0])('installSchemas on server %i', 
     await installSchemas(session);
     expect(await fingerprint(db)).not.toEqual(before);
     const steps = await uninstallSchemas(session);
-    expect(steps.at(0)).toMatch(/^drop schema kaja, londiste, pgq_node, pgq_ext, pgq cascade/);
+    expect(steps.at(0)).toMatch(/^drop schema kaja, londiste, pgq_node, pgq_ext, pgq_coop, pgq cascade/);
     expect(await fingerprint(db)).toEqual(before);
     expect(await uninstallSchemas(session)).toEqual([]);
     await installSchemas(session);

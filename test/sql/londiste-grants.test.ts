@@ -7,7 +7,7 @@ import type { TestDatabase } from '../support/database.ts';
 import { column, openDatabase, ret, SERVERS } from './londiste-support.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const SCHEMAS = ['pgq', 'pgq_ext', 'pgq_node', 'londiste', 'kaja'];
+const SCHEMAS = ['pgq', 'pgq_coop', 'pgq_ext', 'pgq_node', 'londiste', 'kaja'];
 
 /** Every public function of both schemas: arguments, result, volatility. */
 const SIGNATURES = `
