@@ -33,3 +33,17 @@ begin
     end loop;
 end;
 $$;
+
+-- Captured tables get functions of this version. Those that another role made are left to its next call of kaja.refresh_captures.
+do $$
+begin
+    if to_regclass('kaja.capture') is not null then
+        perform kaja.generate_capture(c.capture_id, c.relid)
+           from kaja.capture c
+          where exists (select from pg_catalog.pg_class r where r.oid = c.relid) and exists (select from pgq.queue q where q.queue_name = c.queue_name)
+            and not exists (select from pg_catalog.pg_proc p
+                             where p.pronamespace = 'kaja'::regnamespace and p.proname like format('capture\_%s\_%%', c.capture_id)
+                               and not pg_catalog.pg_has_role(p.proowner, 'usage'));
+    end if;
+end;
+$$;

@@ -28,7 +28,7 @@ $$;
 revoke all on function kaja.capture_partition_truncate() from public;
 
 -- Give every partition of a captured table the trigger. Called when the table is added and by maintenance for later partitions.
--- Partitions whose lock is not to be had at once are left to the next call. Returns the number of triggers made.
+-- Partitions whose lock is not to be had at once, or that belong to somebody else, are left to the next call. Returns the number of triggers made.
 create or replace function kaja.capture_partitions(i_capture_id int) returns int
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -44,14 +44,14 @@ begin
     for v_leaf in
         select p.relid from pg_partition_tree(v_capture.relid) p join pg_class c on c.oid = p.relid
          where p.isleaf and c.relkind = 'r'
-           and not exists (select from pg_trigger t where t.tgrelid = p.relid and t.tgname = kaja._trigger_name(v_capture.queue_name, 'part'))
+           and not exists (select from pg_trigger t where t.tgrelid = p.relid and t.tgname = kaja._trigger_name(v_capture.queue_name, 'part_' || i_capture_id))
     loop
         begin
             perform set_config('lock_timeout', '200ms', true);
             execute format('create trigger %I before truncate on %s for each statement %s execute function kaja.capture_partition_truncate(%L, %L)',
-                           kaja._trigger_name(v_capture.queue_name, 'part'), v_leaf, kaja._capture_when(), v_capture.queue_name, v_capture.table_name);
+                           kaja._trigger_name(v_capture.queue_name, 'part_' || i_capture_id), v_leaf, kaja._capture_when(), v_capture.queue_name, v_capture.table_name);
             v_made := v_made + 1;
-        exception when lock_not_available then
+        exception when lock_not_available or insufficient_privilege then
             null;
         end;
     end loop;

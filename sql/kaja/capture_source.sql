@@ -4,7 +4,8 @@
 -- Rules the generated code keeps, because an application's statement must never fail or wait for it:
 --   no column of the captured table is named on a path that runs after a DDL changed the columns;
 --   no exception block (a subtransaction per statement), no lock, no dynamic SQL on the fast path;
---   every plan is linear in the rows of the statement, whatever row count it was first planned for.
+--   every plan is linear in the rows of the statement, whatever row count it was first planned for;
+--   where commands nest, rows are logged as they stand (capture_order.sql).
 
 -- The fast path's INSERT, once per event table, chosen by v_table. i_from: rows to log; i_data: their text form.
 create or replace function kaja._capture_insert(i_capture kaja.capture, i_queue_id int, i_tables int, i_op text, i_shape text, i_data text, i_from text)
@@ -18,26 +19,50 @@ returns text language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- The same as dynamic SQL for the current v_table. i_select: everything after the column list, $1 = shape; the character
--- chr(1) stands for the captured table under its present name.
+-- chr(1) stands for the captured table under its present name, chr(2) for v_match: rows t and k have the same key.
 create or replace function kaja._capture_execute(i_queue_id int, i_select text) returns text
 language sql immutable set search_path = pg_catalog, pg_temp as $$
-    select format('execute format(%L, v_table%s) using v_shape;',
-                  format('insert into pgq.event_%s_%%s (ev_id, ev_time, ev_type, ev_data, ev_extra1) ', i_queue_id)
-                      || replace(replace(i_select, '%', '%%'), chr(1), '%I.%I'),
-                  case when strpos(i_select, chr(1)) > 0 then ', tg_table_schema, tg_table_name' else '' end)
+    select format('execute format(%L, v_table, tg_table_schema, tg_table_name, v_match) using v_shape;',
+                  format('insert into pgq.event_%s_%%1$s (ev_id, ev_time, ev_type, ev_data, ev_extra1) ', i_queue_id)
+                      || replace(replace(replace(i_select, '%', '%%'), chr(1), '%2$I.%3$I'), chr(2), '%4$s'))
+$$;
+
+-- Log the rows that stand in the table under keys that the statement touched, instead of the statement's own images.
+-- What left is logged first; what stands again under a key that left is put back as U.
+create or replace function kaja._capture_standing(i_capture kaja.capture, i_op text, i_queue_id int) returns text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+    select string_agg(kaja._capture_execute(i_queue_id, format('select nextval(''pgq.event_%1$s_id_seq''::regclass), now(), %2$L || coalesce($1, kaja.names_of(row_to_json(%3$s.*))), (%3$s.*)::text, %4$L from ',
+                                                               i_queue_id, s.op || '/', s.row, i_capture.table_name) || s.rows), E'\n            ' order by s.n)
+      from (values ('INSERT', 1, 'I', 't', 'only ' || chr(1) || ' t where exists (select from newtab k where ' || chr(2) || ')'),
+                   ('DELETE', 1, 'D', 'k', 'oldtab k'),
+                   ('DELETE', 2, 'U', 't', 'only ' || chr(1) || ' t where exists (select from oldtab k where ' || chr(2) || ')'),
+                   ('UPDATE', 1, 'D', 'k', 'oldtab k where not exists (select from newtab t where ' || chr(2) || ')'),
+                   ('UPDATE', 2, 'U', 't', 'only ' || chr(1) || ' t where exists (select from oldtab k where ' || chr(2) || ')'),
+                   ('UPDATE', 3, 'I', 't', 'only ' || chr(1) || ' t where exists (select from newtab k where ' || chr(2) || ') and not exists (select from oldtab k where ' || chr(2) || ')'))
+           s(for_op, n, op, row, rows)
+     where s.for_op = i_op
 $$;
 
 -- What every capture function does first: exact settings, the event table to write to.
 create or replace function kaja._capture_prologue(i_queue_id int, i_has_money boolean) returns text
 language sql immutable set search_path = pg_catalog, pg_temp as $$
     select format($f$    if current_setting('DateStyle') not like 'ISO%%' or current_setting('IntervalStyle') <> 'postgres'
-       or current_setting('extra_float_digits') < '1'%s then
+       or current_setting('extra_float_digits') not in ('1', '2', '3')%s then
         v_settings := kaja.pin_settings();
     end if;
     if v_table > 99 or v_table is null then
         v_table := kaja.writable_table(%s);
     end if;
 $f$, case when i_has_money then $m$ or current_setting('lc_monetary') not in ('C', 'POSIX')$m$ else '' end, i_queue_id)
+$$;
+
+-- Off the fast path, for a table that had no money column when its functions were made: one may have come.
+create or replace function kaja._capture_money_guard(i_capture kaja.capture) returns text
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select format($f$    if (v_shape <> %L or v_match is not null) and v_settings is null and current_setting('lc_monetary') not in ('C', 'POSIX') then
+        v_settings := kaja.pin_settings();
+    end if;
+$f$, i_capture.shape_id)
 $$;
 
 -- Body of a statement trigger's function for INSERT, UPDATE or DELETE.
@@ -58,8 +83,12 @@ declare
     v_same_key text;         -- dynamic: log UPDATE rows whose keys did not change
     v_new_keys text;         -- dynamic: log UPDATE rows some of which changed their key
     v_both     text;         -- dynamic: log UPDATE rows as deletes and inserts, naming no column
-    v_current  text := '';   -- dynamic: log the current rows of the keys that the statement touched
-    v_match    text;
+    v_standing text := kaja._capture_standing(i_capture, i_op, i_queue_id);
+    v_money    text := case when i_has_money then '' else kaja._capture_money_guard(i_capture) end;
+    v_keyed    boolean := i_capture.style = 'key';
+    v_find     text := format('kaja.key_match(tg_relid, %L::smallint[])', i_capture.key_attnums);
+    v_nested   text := format('coalesce(current_setting(''kaja.nested'', true), '''') <> '''' and kaja.is_nested(%s, pg_trigger_depth())', i_capture.relid);
+    v_note     text := case when v_keyed then format(E'    if pg_trigger_depth() > 1 then\n        perform kaja.note_nested(%s, pg_trigger_depth());\n    end if;\n', i_capture.relid) else '' end;
 begin
     select array_agg(c.key order by k.n) into v_keys
       from unnest(i_capture.key_attnums) with ordinality as k(attnum, n)
@@ -73,52 +102,52 @@ begin
         select format('array[%s]', string_agg(format('o.%I::text', k), ', ')), format('array[%s]', string_agg(format('n.%I::text', k), ', '))
           into v_old_key, v_new_key from unnest(v_keys) k;
     end if;
-    select string_agg(format('t.%1$I is not distinct from k.%1$I', k), ' and ') into v_match from unnest(v_keys) k;
 
     v_plain := kaja._capture_execute(i_queue_id, v_head || format('%L || $1, (r.*)::text, %s from %s r', left(i_op, 1) || '/', v_name, v_rows));
-    v_fast := kaja._capture_insert(i_capture, i_queue_id, i_tables, left(i_op, 1), format('kaja.shape_of(%s)', i_capture.relid), '(r.*)::text', ' from ' || v_rows || ' r');
+    v_fast := kaja._capture_insert(i_capture, i_queue_id, i_tables, left(i_op, 1), format('kaja.shape_of(%s)', i_capture.relid),
+                                   case when i_has_money then '(r.*)::text' else format('case when kaja.money_came(%s) then kaja.exact_text(r.*) else (r.*)::text end', i_capture.relid) end,
+                                   ' from ' || v_rows || ' r');
 
     if i_op <> 'UPDATE' then
-        if i_capture.style = 'key' then
-            -- INSERT: rows that are still there, as they are now. DELETE: rows that are gone; what stands there again is put back.
-            v_current := case i_op when 'INSERT' then
-                kaja._capture_execute(i_queue_id, v_head || format($f$'I/' || $1, (t.*)::text, %s from only %s t where exists (select from newtab k where %s)$f$, v_name, chr(1), v_match))
-              else
-                kaja._capture_execute(i_queue_id, v_head || format($f$'D/' || $1, (k.*)::text, %s from oldtab k$f$, v_name))
-                || E'\n            ' ||
-                kaja._capture_execute(i_queue_id, v_head || format($f$'U/' || $1, (t.*)::text, %s from only %s t where exists (select from oldtab k where %s)$f$, v_name, chr(1), v_match))
-              end;
-        end if;
         return format($f$
 declare
     v_table    bigint := pg_sequence_last_value(%L::regclass);
     v_settings text[];
     v_shape    text;
+    v_match    text;
+    v_context  text;
 begin
-%s    if tg_relid <> %s or current_setting('transaction_isolation') <> 'read committed'
-       or coalesce(current_setting('kaja.nested', true), '') <> '' then
+%s    if %s then
+        v_match := %s;
+    end if;
+%s    if tg_relid <> %s or v_match is not null or current_setting('transaction_isolation') <> 'read committed' then
         select kaja.names_of(row_to_json(r.*)) into v_shape from %s r limit 1;
         if v_shape = %L then
             v_shape := %L;
         end if;
-        if v_shape = %L and %s and current_setting('kaja.nested', true) like '%%,%s,%%' then
+%s        if v_shape is null or v_table is null then
+            null;
+        elsif v_match is not null then
             %s
-        elsif v_shape is not null and v_table is not null then
+        else
             %s
         end if;
     else
         %s
     end if;
-    if pg_trigger_depth() > 1 then
-        perform kaja.note_nested(tg_relid);
-    end if;
-    if v_settings is not null then
+%s    if v_settings is not null then
         perform kaja.restore_settings(v_settings);
     end if;
     return null;
 end;
-$f$, 'kaja.current_table_' || i_queue_id, kaja._capture_prologue(i_queue_id, i_has_money), i_capture.relid, v_rows, v_names, i_capture.shape_id,
-             i_capture.shape_id, (v_current <> '')::text, i_capture.relid, coalesce(nullif(v_current, ''), 'null;'), v_plain, v_fast);
+$f$, 'kaja.current_table_' || i_queue_id, kaja._capture_prologue(i_queue_id, i_has_money), case when v_keyed then v_nested else 'false' end, v_find,
+             case when v_keyed and i_op = 'DELETE' then format($f$    if v_match is null and (pg_stat_get_xact_tuples_inserted(tg_relid) > 0 or pg_stat_get_xact_tuples_updated(tg_relid) > 0 or current_setting('track_counts') = 'off') then
+        get diagnostics v_context = pg_context;
+        if kaja.is_compound(v_context, 'delete') then
+            v_match := %s;
+        end if;
+    end if;
+$f$, v_find) else '' end, i_capture.relid, v_rows, v_names, i_capture.shape_id, v_money, v_standing, v_plain, v_fast, v_note);
     end if;
 
     v_both := kaja._capture_execute(i_queue_id, v_head || format($f$'D/' || $1, (o.*)::text, %s from oldtab o$f$, v_name)) || E'\n            '
@@ -129,12 +158,13 @@ declare
     v_table    bigint := pg_sequence_last_value(%L::regclass);
     v_settings text[];
     v_shape    text;
+    v_match    text;
 begin
 %s    select kaja.names_of(row_to_json(r.*)) into v_shape from newtab r limit 1;
     if v_shape = %L then
         v_shape := %L;
     end if;
-    if v_shape is not null and v_table is not null then
+%s    if v_shape is not null and v_table is not null then
             %s
     end if;
     if v_settings is not null then
@@ -142,7 +172,7 @@ begin
     end if;
     return null;
 end;
-$f$, 'kaja.current_table_' || i_queue_id, kaja._capture_prologue(i_queue_id, i_has_money), v_names, i_capture.shape_id, v_both);
+$f$, 'kaja.current_table_' || i_queue_id, kaja._capture_prologue(i_queue_id, i_has_money), v_names, i_capture.shape_id, v_money, v_both);
     end if;
 
     v_same_key := v_plain;
@@ -156,26 +186,34 @@ $f$, 'kaja.current_table_' || i_queue_id, kaja._capture_prologue(i_queue_id, i_h
                         window w as (partition by r.key)) m
                  where m.is_new or not m.has_new
                  order by m.is_new) x$f$, i_capture.relid, v_name, v_old_key, v_alias, v_new_key, v_alias));
-    v_current := kaja._capture_execute(i_queue_id, v_head || format($f$'D/' || $1, (k.*)::text, %s from oldtab k
-                 where not exists (select from only %s t where %s)
-                   and not exists (select from newtab t where %s)$f$, v_name, chr(1), v_match, v_match)) || E'\n            '
-              || kaja._capture_execute(i_queue_id, v_head || format($f$case when exists (select from oldtab k where %s) then 'U/' else 'I/' end || $1, (t.*)::text, %s
-                  from only %s t where exists (select from newtab k where %s)$f$, v_match, v_name, chr(1), v_match));
+    v_new_keys := format($f$get diagnostics v_context = pg_context;
+            if kaja.is_compound(v_context, 'update') then
+                v_match := %s;
+            end if;
+            if v_match is not null then
+            %s
+            else
+            %s
+            end if;$f$, v_find, v_standing, v_new_keys);
     return format($f$
 declare
     v_table    bigint := pg_sequence_last_value(%L::regclass);
     v_settings text[];
     v_shape    text;
+    v_match    text;
+    v_context  text;
 begin
-%s    if tg_relid <> %s or current_setting('transaction_isolation') <> 'read committed'
-       or coalesce(current_setting('kaja.nested', true), '') <> '' then
+%s    if %s then
+        v_match := %s;
+    end if;
+    if tg_relid <> %s or v_match is not null or current_setting('transaction_isolation') <> 'read committed' then
         select kaja.names_of(row_to_json(r.*)) into v_shape from newtab r limit 1;
         if v_shape = %L then
             v_shape := %L;
         end if;
-        if v_shape is null or v_table is null then
+%s        if v_shape is null or v_table is null then
             null;
-        elsif v_shape = %L and current_setting('kaja.nested', true) like '%%,%s,%%' then
+        elsif v_match is not null then
             %s
         elsif v_shape <> %L then
             %s
@@ -187,18 +225,15 @@ begin
     else
 %s
     end if;
-    if pg_trigger_depth() > 1 then
-        perform kaja.note_nested(tg_relid);
-    end if;
-    if v_settings is not null then
+%s    if v_settings is not null then
         perform kaja.restore_settings(v_settings);
     end if;
     return null;
 end;
-$f$, 'kaja.current_table_' || i_queue_id, kaja._capture_prologue(i_queue_id, i_has_money), i_capture.relid, v_names, i_capture.shape_id,
-         i_capture.shape_id, i_capture.relid, v_current, i_capture.shape_id, v_both, v_old_key, v_alias, v_new_key, v_alias, v_new_keys, v_same_key,
+$f$, 'kaja.current_table_' || i_queue_id, kaja._capture_prologue(i_queue_id, i_has_money), v_nested, v_find, i_capture.relid, v_names, i_capture.shape_id,
+         v_money, v_standing, i_capture.shape_id, v_both, v_old_key, v_alias, v_new_key, v_alias, v_new_keys, v_same_key,
          case when v_leading then
-            format($f$        if exists (select %s from oldtab o%s except select %s from newtab n%s) then
+            format($f$        if v_table is not null and exists (select %s from oldtab o%s except select %s from newtab n%s) then
             %s
         else
         %s
@@ -214,23 +249,45 @@ $f$, 'kaja.current_table_' || i_queue_id, kaja._capture_prologue(i_queue_id, i_h
         else
         %s
         end if;$f$, i_capture.relid, i_capture.shape_id, v_both, v_old_key, v_new_key, v_new_keys, v_fast)
-         end);
+         end, v_note);
 end;
+$$;
+
+-- In a row trigger: log what stands in the watched table under the key of i_row (old or new).
+create or replace function kaja._capture_standing_row(i_capture kaja.capture, i_queue_id int, i_op text, i_row text, i_only boolean) returns text
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select format('execute format(%L, v_table, v_watched, v_match) using %s;',
+                  format('insert into pgq.event_%1$s_%%1$s (ev_id, ev_time, ev_type, ev_data, ev_extra1) select nextval(''pgq.event_%1$s_id_seq''::regclass), now(), %2$L || kaja.names_of(row_to_json(t.*)), (t.*)::text, %3$s from %4$s%%2$s t, (select ($1).*) k where %%3$s',
+                         i_queue_id, i_op || '/', replace(quote_literal(i_capture.table_name), '%', '%%'), case when i_only then 'only ' else '' end), i_row)
 $$;
 
 -- Body of a row trigger's function: partitioned and inherited tables. The row's own column order decides its shape.
 create or replace function kaja._capture_row_body(i_capture kaja.capture, i_queue_id int, i_tables int, i_has_money boolean)
 returns text language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
-    v_changed text;  -- did the key change?
+    v_changed text;     -- did the key change?
+    v_nested  text := 'false';
+    v_find    text := 'null';
+    v_note    text := '';
+    v_only    boolean := (select c.relkind from pg_class c where c.oid = i_capture.relid) is distinct from 'p';
 begin
     select coalesce(string_agg(format('row_to_json(old) ->> %1$L is null or row_to_json(old) ->> %1$L is distinct from row_to_json(new) ->> %1$L', c.key), ' or '), 'true') into v_changed
       from unnest(i_capture.key_attnums) k(attnum) join json_each_text(i_capture.columns) c on c.value = k.attnum::text;
+    if i_capture.style = 'key' then
+        v_nested := format('coalesce(current_setting(''kaja.nested'', true), '''') <> '''' and kaja.is_nested(%s, pg_trigger_depth())', i_capture.relid);
+        v_find := format('v_watched := kaja.watched_relation(%s, tg_relid)::regclass;'
+                         '        v_match := kaja.key_match(v_watched, %L::smallint[]);', i_capture.relid, i_capture.key_attnums);
+        v_note := format(E'    if pg_trigger_depth() > 1 then\n        perform kaja.note_nested(%s, pg_trigger_depth());\n    end if;\n', i_capture.relid);
+    else
+        v_find := 'null;';
+    end if;
     return format($f$
 declare
     v_table    bigint := pg_sequence_last_value(%L::regclass);
     v_settings text[];
     v_shape    text;
+    v_match    text;
+    v_watched  regclass;
 begin
 %s    if tg_op = 'DELETE' then
         v_shape := kaja.names_of(row_to_json(old));
@@ -240,7 +297,25 @@ begin
     if v_shape = %L then
         v_shape := %L;
     end if;
-    if tg_op = 'INSERT' then
+    if %s then
+        %s
+    end if;
+%s    if v_shape is null or v_table is null then
+        null;
+    elsif v_match is not null then
+        if tg_op = 'INSERT' then
+            %s
+        elsif tg_op = 'DELETE' then
+            %s
+            %s
+        elsif %s then
+            %s
+            %s
+            %s
+        else
+            %s
+        end if;
+    elsif tg_op = 'INSERT' then
         %s
     elsif tg_op = 'DELETE' then
         %s
@@ -250,17 +325,27 @@ begin
     else
         %s
     end if;
-    if v_settings is not null then
+%s    if v_settings is not null then
         perform kaja.restore_settings(v_settings);
     end if;
     return null;
 end;
 $f$, 'kaja.current_table_' || i_queue_id, kaja._capture_prologue(i_queue_id, i_has_money), kaja.names_of(i_capture.columns), i_capture.shape_id,
+         v_nested, v_find, case when i_has_money then '' else kaja._capture_money_guard(i_capture) end,
+         kaja._capture_standing_row(i_capture, i_queue_id, 'I', 'new', v_only),
+         kaja._capture_insert(i_capture, i_queue_id, i_tables, 'D', 'v_shape', 'old::text', ''),
+         kaja._capture_standing_row(i_capture, i_queue_id, 'U', 'old', v_only),
+         v_changed,
+         kaja._capture_insert(i_capture, i_queue_id, i_tables, 'D', 'v_shape', 'old::text', ''),
+         kaja._capture_standing_row(i_capture, i_queue_id, 'U', 'old', v_only),
+         kaja._capture_standing_row(i_capture, i_queue_id, 'I', 'new', v_only),
+         kaja._capture_standing_row(i_capture, i_queue_id, 'U', 'new', v_only),
          kaja._capture_insert(i_capture, i_queue_id, i_tables, 'I', 'v_shape', 'new::text', ''),
          kaja._capture_insert(i_capture, i_queue_id, i_tables, 'D', 'v_shape', 'old::text', ''),
          v_changed,
          kaja._capture_insert(i_capture, i_queue_id, i_tables, 'D', 'v_shape', 'old::text', ''),
          kaja._capture_insert(i_capture, i_queue_id, i_tables, 'I', 'v_shape', 'new::text', ''),
-         kaja._capture_insert(i_capture, i_queue_id, i_tables, 'U', 'v_shape', 'new::text', ''));
+         kaja._capture_insert(i_capture, i_queue_id, i_tables, 'U', 'v_shape', 'new::text', ''),
+         v_note);
 end;
 $$;

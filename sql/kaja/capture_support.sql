@@ -22,6 +22,26 @@ begin
 end;
 $$;
 
+-- Has a table got a money column since its capture functions were made? Folded into their plans as kaja.shape_of is: same rules.
+create or replace function kaja.money_came(i_relid oid) returns boolean
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    return kaja.prints_money(i_relid);
+end;
+$$;
+
+-- Text of a row under exact settings.
+create or replace function kaja.exact_text(i_row record) returns text
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    v_old  text[] := kaja.pin_settings();
+    v_text text := i_row::text;
+begin
+    perform kaja.restore_settings(v_old);
+    return v_text;
+end;
+$$;
+
 -- Number of the event table to write to, asked when the hint sequence says that inserts may be disabled.
 -- NULL: the queue is gone, nothing to log. Error: writing is disabled on purpose (branch node, takeover).
 create or replace function kaja.writable_table(i_queue_id int) returns bigint
@@ -35,19 +55,6 @@ begin
             using hint = 'this node only applies changes: write on the root node';
     end if;
     return v_queue.queue_cur_table;
-end;
-$$;
-
--- Remember that a table was written by a statement inside a trigger: statements around it on the same table fire
--- their capture later although they wrote earlier, so they must log the current rows instead of their own images.
-create or replace function kaja.note_nested(i_relid oid) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-    v_noted text := coalesce(current_setting('kaja.nested', true), '');
-begin
-    if v_noted not like '%,' || i_relid || ',%' then
-        perform set_config('kaja.nested', v_noted || ',' || i_relid || ',', true);
-    end if;
 end;
 $$;
 

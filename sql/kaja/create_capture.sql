@@ -7,10 +7,32 @@ language sql immutable as $$
 $$;
 
 -- Trigger name for a queue: `_londiste_<queue>[_<suffix>]`, shortened with a hash when it would not fit.
+-- Row triggers have the suffix row_<number>: partitions inherit them, and one name may not come from two sides.
 create or replace function kaja._trigger_name(i_queue text, i_suffix text) returns text
 language sql immutable set search_path = pg_catalog, pg_temp as $$
-    select case when octet_length(n) <= 63 then n else left('_londiste_' || i_queue, 30) || '_' || left(md5(i_queue), 8) || coalesce('_' || i_suffix, '') end
+    select case when octet_length(n) <= 63 then n
+                else left('_londiste_' || regexp_replace(i_queue, '[^\x01-\x7f]', '', 'g'), 30) || '_' || left(md5(i_queue), 8) || coalesce('_' || i_suffix, '') end
       from (select '_londiste_' || i_queue || coalesce('_' || i_suffix, '')) x(n)
+$$;
+
+-- Does a table need row triggers? Statement triggers fire for the table that a statement names, not for its partitions and children. NULL: no such table.
+create or replace function kaja.needs_row_triggers(i_relid oid) returns boolean
+language sql stable set search_path = pg_catalog, pg_temp as $$
+    select c.relkind = 'p' or exists (select from pg_inherits i where i.inhparent = c.oid or i.inhrelid = c.oid)
+      from pg_class c where c.oid = i_relid
+$$;
+
+-- Can the text of a table's rows depend on lc_monetary? Composite types count, they may get a money column any time.
+create or replace function kaja.prints_money(i_relid oid) returns boolean
+language sql stable set search_path = pg_catalog, pg_temp as $$
+    with recursive reached(type) as (
+        select a.atttypid from pg_attribute a where a.attrelid = i_relid and a.attnum > 0 and not a.attisdropped
+         union
+        select x.type
+          from reached r join pg_type t on t.oid = r.type left join pg_range g on g.rngtypid = t.oid left join pg_range m on m.rngmultitypid = t.oid
+         cross join lateral (values (t.typelem), (t.typbasetype), (g.rngsubtype), (m.rngsubtype)) x(type)
+         where x.type <> 0)
+    select exists (select from reached r join pg_type t on t.oid = r.type where t.oid = 'money'::regtype or t.typtype = 'c')
 $$;
 
 -- Create or replace the functions of one captured table for its present columns.
@@ -29,9 +51,7 @@ begin
      where c.capture_id = i_capture_id
     returning c.* into strict v_capture;
     select q.queue_id, q.queue_ntables into strict v_queue from pgq.queue q where q.queue_name = v_capture.queue_name;
-    select exists (select from pg_attribute a join pg_type t on t.oid = a.atttypid
-                    where a.attrelid = i_relid and a.attnum > 0 and not a.attisdropped
-                      and (t.oid in ('money'::regtype, 'money[]'::regtype) or t.typbasetype = 'money'::regtype or t.typtype = 'c')) into v_money;
+    v_money := kaja.prints_money(i_relid);
     foreach v_op in array case when v_capture.row_level then array['row'] else array['INSERT', 'UPDATE', 'DELETE'] end loop
         continue when v_op <> 'row' and position(left(v_op, 1) in v_capture.ops) = 0;
         v_body := case v_op when 'row' then kaja._capture_row_body(v_capture, v_queue.queue_id, v_queue.queue_ntables, v_money)
@@ -79,15 +99,14 @@ declare
     v_op       text;
     v_trigger  text;
 begin
-    select c.oid, c.relkind, c.relispartition,
-           exists (select from pg_inherits i where i.inhparent = c.oid or i.inhrelid = c.oid) as inherits
+    select c.oid, c.relkind, c.relpersistence, kaja.needs_row_triggers(c.oid) as by_row
       into v_rel from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where n.nspname = v_schema and c.relname = v_relname;
     if not found then
         raise exception 'table % does not exist', v_name using errcode = 'undefined_table';
     end if;
-    if v_rel.relkind not in ('r', 'p') then
-        raise exception '% is not a table', v_name using errcode = 'wrong_object_type';
+    if v_rel.relkind not in ('r', 'p') or v_rel.relpersistence = 't' then
+        raise exception '% is not a permanent table', v_name using errcode = 'wrong_object_type';
     end if;
     if not exists (select from pgq.queue q where q.queue_name = i_queue) then
         raise exception 'queue % does not exist', i_queue using errcode = 'undefined_object';
@@ -105,7 +124,7 @@ begin
     end if;
 
     insert into kaja.capture as c (queue_name, table_name, relid, style, ops, row_level, key_attnums, columns, shape_id)
-    values (i_queue, v_logical, v_rel.oid, i_style, v_ops, v_rel.relkind = 'p' or v_rel.inherits, coalesce(v_attnums, '{}'), '{}', '')
+    values (i_queue, v_logical, v_rel.oid, i_style, v_ops, v_rel.by_row, coalesce(v_attnums, '{}'), '{}', '')
     on conflict (queue_name, table_name) do update
        set relid = excluded.relid, style = excluded.style, ops = excluded.ops, row_level = excluded.row_level, key_attnums = excluded.key_attnums
     returning c.* into v_capture;
@@ -113,7 +132,7 @@ begin
     perform kaja.generate_capture(v_capture.capture_id, v_rel.oid);
 
     if v_capture.row_level then
-        v_trigger := kaja._trigger_name(i_queue, null);
+        v_trigger := kaja._trigger_name(i_queue, 'row_' || v_capture.capture_id);
         execute format('create trigger %I after %s on %I.%I for each row %s execute function kaja.%I(%L)', v_trigger,
                        array_to_string(array(select case o when 'I' then 'insert' when 'U' then 'update' else 'delete' end
                                                from unnest(array['I', 'U', 'D']) o where position(o in v_ops) > 0), ' or '),
@@ -184,8 +203,24 @@ begin
 end;
 $$;
 
+-- Make the triggers of a captured table again, of the other kind. Does nothing when the table's lock is not to be had at once, or the table belongs to somebody else.
+create or replace function kaja._switch_capture(i_capture kaja.capture, i_relid oid) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform set_config('lock_timeout', '200ms', true);
+    perform kaja.create_capture(i_capture.queue_name, i_capture.table_name,
+                                (select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = i_relid),
+                                (select array_agg(a.attname::text order by k.n) from unnest(i_capture.key_attnums) with ordinality k(attnum, n)
+                                   join pg_attribute a on a.attrelid = i_relid and a.attnum = k.attnum and not a.attisdropped),
+                                i_capture.style, i_capture.ops);
+exception when lock_not_available or insufficient_privilege then
+    null;
+end;
+$$;
+
 -- Regenerate the functions of captured tables whose columns changed, follow renames, and adopt the new relation ids of a
--- restored database. Called by the ticker's maintenance for each queue; returns 0. Waits for no table lock.
+-- restored database. A table that became a partition, a parent or a child, or is none any more, gets triggers of the other kind.
+-- Called by the ticker's maintenance for each queue; returns 0. Waits for no table lock longer than 0.2 s.
 create or replace function kaja.refresh_captures(i_queue text) returns int
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -201,7 +236,9 @@ begin
           from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
          where n.nspname = 'kaja' and p.proname like format('capture\_%s\_%%', v_capture.capture_id) and not t.tgisinternal and t.tgparentid = 0
          limit 1;
-        if v_relid is not null and (v_relid <> v_capture.relid or kaja.columns_of(v_relid) <> v_capture.columns::text) then
+        if v_relid is not null and kaja.needs_row_triggers(v_relid) <> v_capture.row_level then
+            perform kaja._switch_capture(v_capture, v_relid);
+        elsif v_relid is not null and (v_relid <> v_capture.relid or kaja.columns_of(v_relid) <> v_capture.columns::text) then
             perform kaja.generate_capture(v_capture.capture_id, v_relid);
         end if;
         if v_relid is not null then
@@ -225,18 +262,19 @@ declare
     v_relname text := case when strpos(v_name, '.') > 0 then substr(v_name, strpos(v_name, '.') + 1) else v_name end;
     v_relid   oid := to_regclass(format('%I.%I', v_schema, v_relname));
     v_row     boolean;
+    v_trigger text;
 begin
-    select c.relkind = 'p' or exists (select from pg_inherits i where i.inhparent = c.oid or i.inhrelid = c.oid)
-      into v_row from pg_class c where c.oid = v_relid;
-    if not found then
+    v_row := kaja.needs_row_triggers(v_relid);
+    if v_row is null then
         raise exception 'table % does not exist', v_name using errcode = 'undefined_table';
     end if;
     perform kaja._drop_capture_triggers(0, v_relid, i_queue);
+    v_trigger := kaja._trigger_name(i_queue, case when v_row then 'row_' || v_relid end);
     execute format('create trigger %I %s insert or update or delete on %I.%I for each %s %s execute function kaja.deny_write(%L, ''deny'')',
-                   kaja._trigger_name(i_queue, null), case when v_row then 'after' else 'before' end, v_schema, v_relname,
+                   v_trigger, case when v_row then 'after' else 'before' end, v_schema, v_relname,
                    case when v_row then 'row' else 'statement' end, kaja._capture_when(), i_queue);
     execute format('create trigger %I before truncate on %I.%I for each statement %s execute function kaja.deny_write(%L, ''deny'')',
                    kaja._trigger_name(i_queue, 'truncate'), v_schema, v_relname, kaja._capture_when(), i_queue);
-    return array[kaja._trigger_name(i_queue, null), kaja._trigger_name(i_queue, 'truncate')];
+    return array[v_trigger, kaja._trigger_name(i_queue, 'truncate')];
 end;
 $$;

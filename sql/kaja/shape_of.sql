@@ -3,7 +3,7 @@
 -- Columns of a relation as canonical JSON text: {"name":attnum,...} in attribute order.
 create or replace function kaja.columns_of(i_relid oid) returns text
 language sql stable set search_path = pg_catalog, pg_temp as $$
-    select '{' || string_agg(to_json(a.attname::text)::text || ':' || a.attnum, ',' order by a.attnum) || '}'
+    select '{' || coalesce(string_agg(to_json(a.attname::text)::text || ':' || a.attnum, ',' order by a.attnum), '') || '}'
       from pg_attribute a
      where a.attrelid = i_relid and a.attnum > 0 and not a.attisdropped
 $$;
