@@ -2,7 +2,7 @@
 import type { CompareSettings } from '../compare/compare-context.ts';
 import { remoteLocation } from '../config/remote-nodes.ts';
 import { UsageError } from '../errors/kaja-error.ts';
-import { type CommandContext, type CommandOption, text } from './command.ts';
+import { type CommandContext, type CommandOption, flag, text } from './command.ts';
 
 /** `--wait`. */
 export const WAIT: CommandOption = {
@@ -32,6 +32,7 @@ export function compareSettings(ctx: CommandContext<'londiste'>): CompareSetting
     remote: (location) => remoteLocation(location, config.remoteExtraConnstr),
     waitMs: wait === undefined ? config.lockTimeoutMs : wait * 1000,
     jobs: config.copyJobs,
+    exact: flag(ctx.options, 'exact'),
     applyRole: config.applyRole,
     log: ctx.log,
     signal: ctx.signal,

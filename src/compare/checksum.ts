@@ -1,36 +1,34 @@
-/** Count and checksum of tables: equal on both sides iff they hold the same rows, whatever the order, the server or its settings. */
-import type { TableRange } from '../db/ranges.ts';
+/** Count and checksum of tables, whole and in parts that hold the same keys on both sides. */
 import type { Session } from '../db/session.ts';
+import { type Buckets, bucketOf } from './buckets.ts';
 import { readRanges } from './lanes.ts';
-import { rowBucket, rowHash, type Side, whereOf } from './row-sql.ts';
+import { rowHash, type Side, whereOf } from './row-sql.ts';
 
-/** Sums of the halves of all rows' hashes; they do not wrap, so that equal rows in any number count. */
+/** Sum of the 64-bit hashes of all rows; it does not wrap, so that equal rows in any number count. */
 export interface Checksum {
   readonly rows: bigint;
-  readonly high: bigint;
-  readonly low: bigint;
+  readonly sum: bigint;
 }
+
+/** Checksums by number of bucket; empty ones are absent. */
+export type BucketSums = ReadonlyMap<bigint, Checksum>;
 
 interface SumRow {
-  bucket: number;
+  bucket: bigint;
   n: bigint;
-  high: string | null;
-  low: string | null;
+  sum: string;
 }
 
-const EMPTY: Checksum = { rows: 0n, high: 0n, low: 0n };
-const half = (from: number): string => `sum(('x' || substr(h, ${from}, 16))::bit(64)::int8)`;
+/** Columns of a query grouped by bucket. */
+export const SUMS = 'count(*) as n, sum(h)::text as sum';
 
 /** Same rows? */
-export const sameChecksum = (a: Checksum, b: Checksum): boolean =>
-  a.rows === b.rows && a.high === b.high && a.low === b.low;
+export const sameChecksum = (a: Checksum | undefined, b: Checksum | undefined): boolean =>
+  a?.rows === b?.rows && a?.sum === b?.sum;
 
 /** As 32 hex digits; null for no rows. */
-export function checksumText({ rows, high, low }: Checksum): string | null {
-  if (rows === 0n) return null;
-  const hex = (value: bigint): string => BigInt.asUintN(64, value).toString(16).padStart(16, '0');
-  return hex(high) + hex(low);
-}
+export const checksumText = ({ rows, sum }: Checksum): string | null =>
+  rows === 0n ? null : BigInt.asUintN(128, sum).toString(16).padStart(32, '0');
 
 /** Rows of a side. */
 export async function countRows(sessions: readonly Session[], side: Side): Promise<bigint> {
@@ -42,41 +40,42 @@ export async function countRows(sessions: readonly Session[], side: Side): Promi
   return rows.reduce((sum, row) => sum + row.n, 0n);
 }
 
-/** Count and checksum of a side. */
-export async function tableChecksum(sessions: readonly Session[], side: Side): Promise<Checksum> {
-  const sums = await sumRanges(sessions, side, 1);
-  return sums.get(0) ?? EMPTY;
+/** Checksums of a side's buckets, read in parallel ranges. */
+export async function bucketSums(
+  sessions: readonly Session[],
+  side: Side,
+  buckets: Buckets,
+): Promise<BucketSums> {
+  const rows = await readRanges<SumRow>(
+    sessions,
+    side,
+    (range) =>
+      `select ${bucketOf(side, buckets)} as bucket, count(*) as n, sum(${rowHash(side)})::text as sum
+         from ${range.from} t${whereOf(range.where, side.filter)} group by 1`,
+  );
+  return addUp(rows);
 }
 
-/**
- * Checksums of parts of a table that hold the same keys on both sides.
- * @param buckets number of parts, a power of two
- * @returns by bucket; empty ones are absent
- */
-export const bucketChecksums = (
-  sessions: readonly Session[],
-  side: Side,
-  buckets: number,
-): Promise<Map<number, Checksum>> => sumRanges(sessions, side, buckets);
-
-async function sumRanges(
-  sessions: readonly Session[],
-  side: Side,
-  buckets: number,
-): Promise<Map<number, Checksum>> {
-  const bucket = buckets > 1 ? rowBucket(side, buckets) : '0';
-  // offset 0: the hash is computed once per row, not once per use.
-  const sql = (range: TableRange): string =>
-    `select b as bucket, count(*) as n, ${half(1)}::text as high, ${half(17)}::text as low
-       from (select ${bucket} as b, ${rowHash(side)} as h from ${range.from} t${whereOf(range.where, side.filter)} offset 0) s group by b`;
-  const sums = new Map<number, Checksum>();
-  for (const row of await readRanges<SumRow>(sessions, side, sql)) {
-    const sum = sums.get(row.bucket) ?? EMPTY;
+/** Rows of partial sums, by bucket. */
+export function addUp(rows: readonly SumRow[]): Map<bigint, Checksum> {
+  const sums = new Map<bigint, Checksum>();
+  for (const row of rows) {
+    const before = sums.get(row.bucket);
     sums.set(row.bucket, {
-      rows: sum.rows + row.n,
-      high: sum.high + BigInt(row.high ?? 0),
-      low: sum.low + BigInt(row.low ?? 0),
+      rows: (before?.rows ?? 0n) + row.n,
+      sum: (before?.sum ?? 0n) + BigInt(row.sum),
     });
   }
   return sums;
 }
+
+/** Of all buckets together. */
+export function total(sums: BucketSums): Checksum {
+  let all: Checksum = { rows: 0n, sum: 0n };
+  for (const one of sums.values()) all = { rows: all.rows + one.rows, sum: all.sum + one.sum };
+  return all;
+}
+
+/** Buckets whose rows are not the same on both sides. */
+export const differing = (a: BucketSums, b: BucketSums): bigint[] =>
+  [...new Set([...a.keys(), ...b.keys()])].filter((bucket) => !sameChecksum(a.get(bucket), b.get(bucket)));

@@ -17,6 +17,8 @@ export interface CompareSettings {
   readonly waitMs: number;
   /** Parallel ranges of a table, on each side. */
   readonly jobs: number;
+  /** Values are equal only if their texts are; else if their type says so. */
+  readonly exact: boolean;
   readonly applyRole: ApplyRoleChoice;
   readonly log: Log;
   readonly signal: AbortSignal;

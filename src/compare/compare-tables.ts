@@ -1,16 +1,19 @@
 /** Compares tables of this node with those of the provider, all at one moment. */
 import { quoteIdent } from '../db/names.ts';
 import { openSession, type Session } from '../db/session.ts';
-import { type Checksum, checksumText, countRows, sameChecksum, tableChecksum } from './checksum.ts';
+import { chooseBuckets, estimateRows } from './buckets.ts';
+import { bucketSums, type Checksum, checksumText, countRows, differing, total } from './checksum.ts';
 import type { CompareContext } from './compare-context.ts';
 import {
   type Differences,
+  type DifferingBuckets,
   differenceCount,
   findDifferences,
   type Sample,
   sampleDifferences,
 } from './find-differences.ts';
 import { type Moment, reachMoment } from './moment.ts';
+import { rowsIn } from './narrow-ranges.ts';
 import { expandCompareSql, formatResult } from './result-format.ts';
 import type { Side } from './row-sql.ts';
 import { type Candidate, chooseTables, readSubject, type Subject } from './subject.ts';
@@ -118,8 +121,8 @@ async function compareOne(
   const rows = { sourceRows: both.sums?.[0].rows ?? null, destRows: both.sums?.[1].rows ?? null };
   if (both.equal) return { ...result, ...rows, differences: null, samples: [] };
   log.warn(`${destName}: Results do not match!`);
-  if (!both.sums || request.countOnly) return { ...result, ...rows, differences: null, samples: [] };
-  const differences = await findDifferences(moment, subject, ...both.sums);
+  if (!both.found) return { ...result, ...rows, differences: null, samples: [] };
+  const differences = await findDifferences(moment, subject, both.found);
   log.warn(
     `${destName}: ${differenceCount(differences)} rows differ: ${differences.missing} missing here, ${differences.extra} extra here, ${differences.different} different`,
   );
@@ -133,6 +136,8 @@ interface Both {
   readonly source: string;
   readonly dest: string;
   readonly sums?: readonly [Checksum, Checksum];
+  /** Where rows differ, when that is known. */
+  readonly found?: DifferingBuckets;
 }
 
 async function readBoth(request: CompareRequest, moment: Moment, subject: Subject): Promise<Both> {
@@ -146,14 +151,34 @@ async function readBoth(request: CompareRequest, moment: Moment, subject: Subjec
     ]);
     return { equal: a === b, source: a, dest: b };
   }
-  const format = request.countOnly ? '%(cnt)d rows' : request.format;
-  const text = (sum: Checksum): string => formatResult(format, { cnt: sum.rows, chksum: checksumText(sum) });
-  const read = async (sessions: readonly Session[], side: Side): Promise<Checksum> =>
-    request.countOnly
-      ? { rows: await countRows(sessions, side), high: 0n, low: 0n }
-      : tableChecksum(sessions, side);
-  const [a, b] = await Promise.all([read(moment.provider, source), read(moment.here, dest)]);
-  return { equal: sameChecksum(a, b), source: text(a), dest: text(b), sums: [a, b] };
+  if (request.countOnly) {
+    const [a, b] = await Promise.all([countRows(moment.provider, source), countRows(moment.here, dest)]);
+    const sums = [
+      { rows: a, sum: 0n },
+      { rows: b, sum: 0n },
+    ] as const;
+    return { equal: a === b, source: `${a} rows`, dest: `${b} rows`, sums };
+  }
+  const first = [moment.provider[0] as Session, moment.here[0] as Session] as const;
+  const estimates = await Promise.all([estimateRows(first[0], source), estimateRows(first[1], dest)]);
+  const buckets = await chooseBuckets(subject, ...first, Math.max(...estimates));
+  const [theirs, ours] = await Promise.all([
+    bucketSums(moment.provider, source, buckets),
+    bucketSums(moment.here, dest, buckets),
+  ]);
+  const sums = [total(theirs), total(ours)] as const;
+  const text = (sum: Checksum): string =>
+    formatResult(request.format, { cnt: sum.rows, chksum: checksumText(sum) });
+  const result = { source: text(sums[0]), dest: text(sums[1]), sums };
+  const numbers = differing(theirs, ours);
+  if (numbers.length === 0) return { ...result, equal: true };
+  const rows = rowsIn(numbers, theirs, ours);
+  const most = Math.max(Number(sums[0].rows), Number(sums[1].rows), 1);
+  return {
+    ...result,
+    equal: false,
+    found: { buckets, numbers, rows, share: Number(rows) / most },
+  };
 }
 
 function ownQuery(sql: string, side: Side): string {

@@ -1,14 +1,11 @@
-/** Which rows differ: parts of the table whose checksums differ are looked at row by row, by key and hash. Values of rows do not travel. */
+/** Which rows differ: buckets whose checksums differ are looked at row by row, by key and hash. Values of rows do not travel. */
 import { copyBetween } from '../db/copy-stream.ts';
 import type { Session } from '../db/session.ts';
-import { bucketChecksums, type Checksum, sameChecksum } from './checksum.ts';
+import { type Buckets, bucketOf } from './buckets.ts';
 import type { Moment } from './moment.ts';
-import { namedTexts, rowBucket, rowHash, rowKey, rowTexts, type Side, whereOf } from './row-sql.ts';
+import { type KeyRanges, narrowRanges, rowsInRanges } from './narrow-ranges.ts';
+import { namedTexts, rowHash, rowKey, rowTexts, type Side, whereOf } from './row-sql.ts';
 import type { Subject } from './subject.ts';
-
-/** Rows of one bucket that are worth moving when one of them differs. */
-const ROWS_PER_BUCKET = 256;
-const MAX_BUCKETS = 4096;
 
 /** What is wrong with a row, seen from this node. */
 export type DifferenceKind = 'missing' | 'extra' | 'different';
@@ -29,24 +26,29 @@ export interface Sample {
 /** Sum of the kinds. */
 export const differenceCount = (found: Differences): bigint => found.missing + found.extra + found.different;
 
-/**
- * Find them. Memory does not grow with the table: what has to be kept is in temporary tables of this node.
- * @param source and `dest` of the whole table; they say how many parts are worth it
- */
+/** What the checksums said. */
+export interface DifferingBuckets {
+  readonly buckets: Buckets;
+  readonly numbers: readonly bigint[];
+  /** Rows in them, on the side that has more. */
+  readonly rows: bigint;
+  /** Of all rows. */
+  readonly share: number;
+}
+
+/** Ranges are read through the key's index where they hold at most this share of the rows. */
+const INDEX_SHARE = 0.2;
+
+/** Find them. Memory does not grow with the table: what has to be kept is in temporary tables of this node. */
 export async function findDifferences(
   moment: Moment,
   subject: Subject,
-  source: Checksum,
-  dest: Checksum,
+  found: DifferingBuckets,
 ): Promise<Differences> {
   const provider = moment.provider[0] as Session;
   const here = moment.here[0] as Session;
-  const buckets = bucketCount(source.rows + dest.rows);
-  const parts = buckets > 1 ? await differingBuckets(moment, subject, buckets) : [];
-  const rows = (side: Side): string => {
-    const part = buckets > 1 ? `${rowBucket(side, buckets)} = any ('{${parts.join(',')}}'::int4[])` : null;
-    return `select ${rowKey(side)} as k, ${rowHash(side)}::uuid as h from ${side.from} t${whereOf(side.filter, part)}`;
-  };
+  const ranges = found.buckets.by === 'range' ? await narrowRanges(moment, subject, found) : undefined;
+  const rows = (side: Side): string => rowsOf(side, found, ranges);
   await here.query('truncate pg_temp.kaja_their; truncate pg_temp.kaja_our; truncate pg_temp.kaja_diff');
   await copyBetween({
     from: provider,
@@ -70,21 +72,12 @@ export async function findDifferences(
   );
 }
 
-function bucketCount(rowsOfBoth: bigint): number {
-  let buckets = 1;
-  while (buckets < MAX_BUCKETS && rowsOfBoth > BigInt(2 * buckets * ROWS_PER_BUCKET)) buckets *= 2;
-  return buckets;
-}
-
-async function differingBuckets(moment: Moment, subject: Subject, buckets: number): Promise<number[]> {
-  const [theirs, ours] = await Promise.all([
-    bucketChecksums(moment.provider, subject.source, buckets),
-    bucketChecksums(moment.here, subject.dest, buckets),
-  ]);
-  return [...new Set([...theirs.keys(), ...ours.keys()])].filter((bucket) => {
-    const [a, b] = [theirs.get(bucket), ours.get(bucket)];
-    return !a || !b || !sameChecksum(a, b);
-  });
+/** Key and hash of the rows that may differ. */
+function rowsOf(side: Side, found: DifferingBuckets, ranges: KeyRanges | undefined): string {
+  const columns = `${rowKey(side)} as k, ${rowHash(side)} as h`;
+  if (ranges && ranges.share <= INDEX_SHARE) return rowsInRanges(side, ranges.list, columns);
+  const part = `${bucketOf(side, found.buckets)} = any ('{${found.numbers.join(',')}}'::int8[])`;
+  return `select ${columns} from ${side.from} t${whereOf(side.filter, part)}`;
 }
 
 /**
@@ -109,7 +102,7 @@ export async function sampleDifferences(moment: Moment, subject: Subject, limit:
     const list = hashes.filter((one) => one.kind === wanted).map((one) => one.hash);
     if (list.length === 0) return [];
     const rows = await session.query<{ row: string }>(
-      `select distinct on (h) line as "row" from (select ${rowHash(side)} as h, ${namedTexts(rowTexts(side), subject.source.columns)}::text as line
+      `select distinct on (h) line as "row" from (select (${rowHash(side)})::text as h, ${namedTexts(rowTexts(side), subject.source.columns)}::text as line
          from ${side.from} t${whereOf(side.filter)}) x where h = any ($1::text[]) order by h`,
       [list],
     );

@@ -3,8 +3,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { quoteFqName, quoteIdent, quoteLiteral } from '../db/names.ts';
 import type { Session } from '../db/session.ts';
+import { columnText } from './hash-form.ts';
 import type { RepairPlan, WrittenColumn } from './repair-plan.ts';
-import { columnText } from './row-sql.ts';
 import type { SideColumn } from './side-columns.ts';
 
 const FETCH_ROWS = 500;

@@ -8,8 +8,8 @@ import { type Hold, placeHold } from './hold.ts';
 
 /** Temporary tables of the sessions that look for differing rows. */
 const KEY_TABLE = 'create temp table kaja_key (k text[] collate "C") on commit delete rows';
-const DIFF_TABLES = `create temp table kaja_their (k text[] collate "C", h uuid) on commit delete rows;
-  create temp table kaja_our (k text[] collate "C", h uuid) on commit delete rows;
+const DIFF_TABLES = `create temp table kaja_their (k text[] collate "C", h int8) on commit delete rows;
+  create temp table kaja_our (k text[] collate "C", h int8) on commit delete rows;
   create temp table kaja_diff (k text[] collate "C", theirs int8, ours int8) on commit delete rows`;
 
 /** What is wanted of a moment. */

@@ -60,13 +60,13 @@ export const createKeys = (plan: RepairPlan): string =>
 /** Temporary table for the provider's rows, with this node's types. */
 export function createTheirs(plan: RepairPlan): string {
   const columns = plan.written.map((column) => `${column.staged} ${column.dest.type}`);
-  return `create temp table ${bare(plan.theirs)} (${['k text[] collate "C"', 'h uuid', ...columns].join(', ')}) on commit drop`;
+  return `create temp table ${bare(plan.theirs)} (${['k text[] collate "C"', 'h int8', ...columns].join(', ')}) on commit drop`;
 }
 
 /** COPY of the rows on the provider whose keys are in its kaja_key. */
 export function copyTheirs({ subject: { source }, written }: RepairPlan): string {
   const columns = written.map((column) => `t.${quoteIdent(column.source.name)}`);
-  const values = [`${rowKey(source)}`, `${rowHash(source)}::uuid`, ...columns].join(', ');
+  const values = [rowKey(source), rowHash(source), ...columns].join(', ');
   return `copy (select ${values} from ${source.from} t${whereOf(source.filter, keyIsIn(source, 'pg_temp.kaja_key'))}) to stdout`;
 }
 
@@ -77,8 +77,8 @@ export function copyTheirs({ subject: { source }, written }: RepairPlan): string
 export function decide({ subject: { dest }, keys, theirs, ours, steps }: RepairPlan, lock: boolean): string {
   const inside = dest.filter === null ? 'true' : `coalesce((${dest.filter}), false)`;
   return `analyze ${keys};
-create temp table ${bare(ours)} (rel oid, tid tid, k text[] collate "C", h uuid, inside bool) on commit drop;
-insert into ${ours} select t.tableoid, t.ctid, ${rowKey(dest)}, ${rowHash(dest)}::uuid, ${inside}
+create temp table ${bare(ours)} (rel oid, tid tid, k text[] collate "C", h int8, inside bool) on commit drop;
+insert into ${ours} select t.tableoid, t.ctid, ${rowKey(dest)}, ${rowHash(dest)}, ${inside}
   from ${dest.from} t where ${keyIsIn(dest, keys)}${lock ? ' for update of t' : ''};
 create temp table ${bare(steps)} on commit drop as
 with s as (select ctid as sid, k, h, row_number() over (partition by k, h) as n from ${theirs}),
@@ -125,7 +125,7 @@ export function insertRows({ subject, steps, theirs, written }: RepairPlan, upda
 
 /** Number of keys whose rows still differ. */
 export function countRemaining({ subject: { dest }, keys, theirs }: RepairPlan): string {
-  const ours = `select ${rowKey(dest)} as k, ${rowHash(dest)}::uuid as h from ${dest.from} t${whereOf(dest.filter, keyIsIn(dest, keys))}`;
+  const ours = `select ${rowKey(dest)} as k, ${rowHash(dest)} as h from ${dest.from} t${whereOf(dest.filter, keyIsIn(dest, keys))}`;
   const rows = `select k, h from ${theirs}`;
   return `select count(distinct k) as remaining
     from ((${rows} except all ${ours}) union all (${ours} except all ${rows})) x`;

@@ -1,10 +1,6 @@
-/**
- * SQL that says the same about the same row on every server: text, key and hash of a row. `t` is the table's alias.
- *
- * A row's text is that of an array of its columns' texts, in the provider's column order. Record text would be a little cheaper,
- * but where it puts quotes depends on the server's locale; an array tells NULL from '' and quotes the same way everywhere.
- */
+/** SQL that says the same about the same row on every server: text, key and hash of a row. `t` is the table's alias. */
 import { quoteIdent, quoteLiteral } from '../db/names.ts';
+import { chainHash, columnText, equalText } from './hash-form.ts';
 import type { SideColumn } from './side-columns.ts';
 
 /** One side's table. Columns and keys stand in the provider's order, so that position n means the same on both sides. */
@@ -22,39 +18,31 @@ export interface Side {
   readonly tableFilter: string | null;
   /** Hash the UTF-8 form of the text, because the other side's encoding is another. */
   readonly toUtf8: boolean;
+  /** Hash texts with md5, because the servers' hash functions differ. */
+  readonly portable: boolean;
 }
 
-/**
- * A column's value as it travels.
- * @param value expression of the column's type; default: the column of the table
- */
-export function columnText(column: SideColumn, value = `t.${quoteIdent(column.name)}`): string {
-  return column.outputFunction ? `pg_catalog.textin(${column.outputFunction}(${value}))` : `${value}::text`;
-}
+const textArray = (columns: readonly SideColumn[], text: (column: SideColumn) => string): string =>
+  `array[${columns.map(text).join(', ')}]`;
 
-const textArray = (columns: readonly SideColumn[]): string =>
-  `array[${columns.map((column) => columnText(column)).join(', ')}]`;
+/** All compared columns as text[], exactly. */
+export const rowTexts = (side: Side): string => textArray(side.columns, (column) => columnText(column));
 
-/** All compared columns as text[]. */
-export const rowTexts = (side: Side): string => textArray(side.columns);
+/** Hash of a row's compared columns, int8. */
+export const rowHash = (side: Side): string => hashOf(side, side.columns);
 
-/** md5 of the row's text, as text. */
-export function rowHash(side: Side): string {
-  const text = `${textArray(side.columns)}::text`;
-  return side.toUtf8 ? `md5(convert_to(${text}, 'UTF8'))` : `md5(${text})`;
+function hashOf({ toUtf8, portable }: Side, columns: readonly SideColumn[]): string {
+  if (!portable) return chainHash(columns, toUtf8);
+  const text = `${textArray(columns, equalText)}::text`;
+  return `('x' || left(md5(${toUtf8 ? `convert_to(${text}, 'UTF8')` : text}), 16))::bit(64)::int8`;
 }
 
 /** What identifies a row, as text[]: its key, or its hash when there is none. */
 export const rowKey = (side: Side): string =>
-  side.keys.length > 0 ? textArray(side.keys) : `array[${rowHash(side)}]`;
+  side.keys.length > 0 ? textArray(side.keys, equalText) : `array[(${rowHash(side)})::text]`;
 
-/** Number of the row's bucket, 0 … buckets - 1. @param buckets a power of two */
-export function rowBucket(side: Side, buckets: number): string {
-  const key = `${textArray(side.keys)}::text`;
-  const hash =
-    side.keys.length === 0 ? rowHash(side) : side.toUtf8 ? `md5(convert_to(${key}, 'UTF8'))` : `md5(${key})`;
-  return `('x' || right(${hash}, 8))::bit(32)::int4 & ${buckets - 1}`;
-}
+/** Hash of what identifies a row, int8. */
+export const keyHash = (side: Side): string => hashOf(side, side.keys.length > 0 ? side.keys : side.columns);
 
 /** Condition: the row's key is among those of a temporary table with column `k text[]`. Goes through an index where it can. */
 export function keyIsIn(side: Side, keys: string): string {

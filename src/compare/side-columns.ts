@@ -1,6 +1,7 @@
 /** Columns of one side's table as the SQL of a comparison needs them. */
 import { quoteFqName } from '../db/names.ts';
 import type { Session } from '../db/session.ts';
+import type { HashForm } from './hash-form.ts';
 
 /** One column. */
 export interface SideColumn {
@@ -8,7 +9,14 @@ export interface SideColumn {
   /** Unquoted. */
   readonly name: string;
   readonly type: string;
+  /** Name of the type in pg_catalog that it is, or is a domain over; null for others. */
+  readonly base: string | null;
+  /** How values enter the hash of a row; 'text' until both sides are known. */
+  readonly form: HashForm;
+  /** Surely: a constraint that was never validated does not count. */
   readonly notNull: boolean;
+  /** Not null on both sides; false until both are known. */
+  readonly present: boolean;
   readonly generated: boolean;
   readonly identityAlways: boolean;
   /** Quoted collation; null for types without. */
@@ -31,7 +39,8 @@ const INDEXABLE =
  */
 export async function readSideColumns(session: Session, table: string): Promise<SideColumn[]> {
   return session.query<SideColumn>(
-    `select a.attnum::int, a.attname::text as name, format_type(a.atttypid, a.atttypmod) as type, a.attnotnull as "notNull",
+    `select a.attnum::int, a.attname::text as name, format_type(a.atttypid, a.atttypmod) as type, built.typname::text as base, 'text' as form, false as present,
+            a.attnotnull and not exists (select from pg_constraint c where c.conrelid = a.attrelid and c.contype = 'n' and not c.convalidated and c.conkey = array[a.attnum]) as "notNull",
             a.attgenerated <> '' as generated, a.attidentity = 'a' as "identityAlways",
             (select format('%I.%I', n.nspname, c.collname) from pg_collation c join pg_namespace n on n.oid = c.collnamespace
               where c.oid = a.attcollation) as collation,
@@ -48,6 +57,9 @@ export async function readSideColumns(session: Session, table: string): Promise<
        left join lateral (select b.typname from pg_type b
                            where b.typoutput = t.typoutput and b.typnamespace = 'pg_catalog'::regnamespace
                              and b.typname = any (string_to_array($2, ',')) limit 1) base on true
+       left join lateral (select b.typname from pg_type b
+                           where b.typoutput = t.typoutput and b.typnamespace = 'pg_catalog'::regnamespace and b.typtype = 'b'
+                           order by b.oid limit 1) built on true
       where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
       order by a.attnum`,
     [quoteFqName(table), INDEXABLE],

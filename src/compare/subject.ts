@@ -6,6 +6,7 @@ import { parseDict } from '../queue/urlencoded-dict.ts';
 import { readColumnMap } from '../tables/column-map.ts';
 import { chooseNames } from '../tables/expand-names.ts';
 import type { CompareContext } from './compare-context.ts';
+import { commonForm, HASH_PROBE } from './hash-form.ts';
 import { filterHere, type Side } from './row-sql.ts';
 import { readSideColumns, type SideColumn } from './side-columns.ts';
 
@@ -100,7 +101,7 @@ export async function readSubject(
   const { pairs, ignored, keys } = await pairColumns(context, candidate, here, sourceColumns, destColumns);
   if (ignored.length > 0) log.warn(`${tableName}: Ignoring some columns: ${ignored.join(', ')}`);
   if (pairs.length === 0) return skip(log, `Table ${tableName} has no column in common on both sides`);
-  const leftOut = destColumns.filter((column) => !pairs.some((pair) => pair.dest === column));
+  const leftOut = destColumns.filter((column) => !pairs.some((pair) => pair.dest.attnum === column.attnum));
 
   const conditions = [...candidate.conditions, ...extraConditions];
   const names = pairs.map((pair) => pair.source.name);
@@ -109,8 +110,9 @@ export async function readSubject(
   const usable = await filterWorks(here, destName, destOnly, filters);
   if (!usable)
     log.warn(`${tableName}: filter uses columns that are not here, all rows of ${destName} are compared`);
-  const [sourceEncoding, destEncoding] = await Promise.all([encodingOf(provider), encodingOf(here)]);
-  const toUtf8 = sourceEncoding !== destEncoding;
+  const [theirs, ours] = await Promise.all([hashFacts(provider), hashFacts(here)]);
+  const toUtf8 = theirs.encoding !== ours.encoding;
+  const portable = theirs.probe !== ours.probe;
   return {
     tableName,
     destName,
@@ -122,6 +124,7 @@ export async function readSubject(
       filter: joined(conditions.map(bracketed)),
       tableFilter: joined(candidate.conditions.map(bracketed)),
       toUtf8,
+      portable,
     },
     dest: {
       name: destName,
@@ -131,6 +134,7 @@ export async function readSubject(
       filter: usable ? joined(filters) : null,
       tableFilter: usable ? joined(filters.slice(0, candidate.conditions.length)) : null,
       toUtf8,
+      portable,
     },
     leftOut,
   };
@@ -153,12 +157,18 @@ async function isPlain(session: Session, name: string): Promise<boolean | undefi
   return kind === undefined ? undefined : kind === 'r';
 }
 
-const encodingOf = (session: Session): Promise<string | undefined> =>
-  session.value<string>(`select current_setting('server_encoding')`);
+/** What must be the same on both servers for the fast hash. */
+const hashFacts = (session: Session): Promise<{ encoding: string; probe: string }> =>
+  session.one(`select current_setting('server_encoding') as encoding, (${HASH_PROBE}) as probe`);
 
 interface Pair {
   readonly source: SideColumn;
   readonly dest: SideColumn;
+}
+
+function agreed(source: SideColumn, dest: SideColumn, exact: boolean): Pair {
+  const common = { form: commonForm(source, dest, exact), present: source.notNull && dest.notNull };
+  return { source: { ...source, ...common }, dest: { ...dest, ...common } };
 }
 
 async function pairColumns(
@@ -179,12 +189,12 @@ async function pairColumns(
       if (!map || map.destAttnum !== null) ignored.push(column.name);
       return [];
     }
-    const pair = { source: column, dest: to };
+    const pair = agreed(column, to, context.exact);
     if (map?.keyPosition) keyed.push({ pair, position: map.keyPosition });
     return [pair];
   });
   for (const column of dest)
-    if (!pairs.some((pair) => pair.dest === column) && !ignored.includes(column.name))
+    if (!pairs.some((pair) => pair.dest.attnum === column.attnum) && !ignored.includes(column.name))
       ignored.push(column.name);
   const style = await here.value<string>(
     'select style from kaja.table_copy where queue_name = $1 and table_name = $2',

@@ -376,6 +376,7 @@ describe('the hash of a row', () => {
         filter: null,
         tableFilter: null,
         toUtf8: true,
+        portable: false,
       };
       hashes.push(String(await session.value(`select ${rowHash(side)} from public.enc t`)));
     }
