@@ -17,7 +17,7 @@ export interface KeyRange {
   readonly hi: bigint;
 }
 
-const ROWS_PER_BUCKET = 512;
+const ROWS_PER_BUCKET = 1024;
 const MAX_BUCKETS = 4096;
 
 const isWhole = (side: Side): boolean => {

@@ -6,7 +6,7 @@ import { sleep } from '../runtime/sleep.ts';
 /** A hold that nobody keeps alive ends after this time: the worker must not wait for a dead process. */
 const LIFE_SECONDS = 60;
 const KEEP_ALIVE_MS = 10_000;
-const POLL_MS = 20;
+const POLL_MS = 5;
 /** Nobody wants to read about waits that are shorter. */
 const PROGRESS_AFTER_MS = 1000;
 

@@ -1,11 +1,18 @@
 /** One logical moment on both sides: the provider as it was at a tick, this node when its worker stood exactly there. No table is locked. */
 import { openSession, type Session } from '../db/session.ts';
 import { KajaError } from '../errors/kaja-error.ts';
-import { openReadersAtTick, type SnapshotReaders } from '../queue/snapshot-readers.ts';
+import {
+  openReaderSessions,
+  openReadersAtTick,
+  type SnapshotReaders,
+  type SnapshotRequest,
+} from '../queue/snapshot-readers.ts';
 import { failpoint } from '../runtime/failpoint.ts';
 import type { CompareContext } from './compare-context.ts';
 import { type Hold, placeHold } from './hold.ts';
 
+/** Sums are grouped by an expression whose few values the planner cannot foresee: it would sort the whole table. */
+const GROUP_BY_HASH = `set enable_sort = off; set work_mem = '32MB'`;
 /** Temporary tables of the sessions that look for differing rows. */
 const KEY_TABLE = 'create temp table kaja_key (k text[] collate "C") on commit delete rows';
 const DIFF_TABLES = `create temp table kaja_their (k text[] collate "C", h int8) on commit delete rows;
@@ -47,36 +54,48 @@ export interface Moment {
  */
 export async function reachMoment(context: CompareContext, request: MomentRequest): Promise<Moment> {
   const { log, signal, applicationName } = context;
-  const hold = await placeHold(context.location, context.queue, context.consumer, applicationName);
-  const here: Session[] = [];
+  const snapshot: SnapshotRequest = {
+    location: context.providerLocation,
+    queue: context.queue,
+    tables: request.tables,
+    readers: request.readers,
+    applicationName,
+    prepare: `${GROUP_BY_HASH}; ${KEY_TABLE}`,
+    signal,
+  };
+  // Everything connects at once; what the worker has to wait for comes after that.
+  const opened = openReaderSessions(snapshot);
+  const lanes = openHere(context, request.readersHere);
+  const ready = await Promise.allSettled([
+    placeHold(context.location, context.queue, context.consumer, applicationName),
+    opened,
+    lanes,
+    wakeWorker(context),
+  ]);
+  const [held, connected, local] = ready;
+  const hold = held.status === 'fulfilled' ? held.value : undefined;
+  const here = local.status === 'fulfilled' ? local.value : [];
   let readers: SnapshotReaders | undefined;
   let stoodFrom: number | undefined;
   const release = async (): Promise<void> => {
-    await hold.release();
+    await hold?.release();
     if (stoodFrom !== undefined)
       log.info(`worker stood for ${((Date.now() - stoodFrom) / 1000).toFixed(2)} s`);
     stoodFrom = undefined;
   };
   const close = async (): Promise<void> => {
     await release();
-    await Promise.all([readers?.close(), ...here.map((session) => session.close())]);
+    const unused = readers || connected.status === 'rejected' ? undefined : connected.value;
+    const open = [readers?.close(), unused?.close(), unused?.maker.close()];
+    await Promise.all([...open, ...here.map((session) => session.close())]);
   };
   try {
-    for (let n = 0; n < request.readersHere; n++)
-      here.push(await openSession(context.location, { purpose: 'read', applicationName, signal }));
-    await wakeWorker(context);
+    const failed = ready.find((result) => result.status === 'rejected');
+    if (failed || !hold) throw failed?.reason;
     let exact = await hold.reached(context.waitMs, signal);
     if (exact) stoodFrom = Date.now();
     else await refuseOr(request.force, context, hold, undefined);
-    readers = await openReadersAtTick({
-      location: context.providerLocation,
-      queue: context.queue,
-      tables: request.tables,
-      readers: request.readers,
-      applicationName,
-      prepare: KEY_TABLE,
-      signal,
-    });
+    readers = await openReadersAtTick({ ...snapshot, opened });
     const { tick, sessions } = readers;
     if (exact) {
       await hold.moveTo(tick);
@@ -102,6 +121,23 @@ export async function reachMoment(context: CompareContext, request: MomentReques
     await close();
     throw error;
   }
+}
+
+/** Reading sessions on this node; all or none. */
+async function openHere(context: CompareContext, count: number): Promise<Session[]> {
+  const { location, applicationName, signal } = context;
+  const results = await Promise.allSettled(
+    Array.from({ length: count }, async () => {
+      const session = await openSession(location, { purpose: 'read', applicationName, signal });
+      await session.query(`${GROUP_BY_HASH}; ${DIFF_TABLES}`);
+      return session;
+    }),
+  );
+  const sessions = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const failed = results.find((result) => result.status === 'rejected');
+  if (!failed) return sessions;
+  await Promise.all(sessions.map((session) => session.close()));
+  throw failed.reason;
 }
 
 /** An idle worker looks for holds once per loop_delay; a notification makes it look at once. */
@@ -136,13 +172,15 @@ async function refuseOr(
 async function shareSnapshot(sessions: readonly Session[]): Promise<void> {
   const [first, ...others] = sessions;
   if (!first) return;
-  for (const session of sessions) await session.query(DIFF_TABLES);
   await first.query('begin isolation level repeatable read');
   const exported = await first.value<string>('select pg_export_snapshot()');
-  for (const session of others)
-    await session.query(
-      `begin isolation level repeatable read read only; set transaction snapshot '${exported}'`,
-    );
+  await Promise.all(
+    others.map((session) =>
+      session.query(
+        `begin isolation level repeatable read read only; set transaction snapshot '${exported}'`,
+      ),
+    ),
+  );
 }
 
 async function positionOf(session: Session, context: CompareContext): Promise<bigint> {

@@ -1,6 +1,7 @@
 /** Sessions that read the provider exactly as it was at a tick, without hindering its writers. */
 import { quoteFqName } from '../db/names.ts';
 import { openSession, type Session } from '../db/session.ts';
+import type { SessionPurpose } from '../db/session-settings.ts';
 
 const LOCK_MS = 1000;
 
@@ -29,6 +30,42 @@ export interface SnapshotRequest {
   /** Statements for each reading session before its transaction begins: temporary tables. */
   readonly prepare?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Sessions that were opened ahead. */
+  readonly opened?: Promise<ReaderSessions> | undefined;
+}
+
+/** Sessions without a snapshot yet. */
+export interface ReaderSessions {
+  readonly maker: Session;
+  readonly sessions: readonly Session[];
+  /** Close the reading sessions. Never throws. */
+  close(): Promise<void>;
+}
+
+/** Connect, all at once: whoever is in a hurry afterwards does it ahead. */
+export async function openReaderSessions(request: SnapshotRequest): Promise<ReaderSessions> {
+  const { location, applicationName, signal, prepare } = request;
+  const open = async (purpose: SessionPurpose): Promise<Session> => {
+    const session = await openSession(location, { purpose, applicationName, signal });
+    if (prepare && purpose === 'read') await session.query(prepare);
+    return session;
+  };
+  const readers = Array.from({ length: Math.max(1, request.readers) }, () => open('read'));
+  const results = await Promise.allSettled([open('admin'), ...readers]);
+  const opened = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const [maker, ...sessions] = opened;
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed || !maker) {
+    await Promise.all(opened.map((session) => session.close()));
+    throw failed?.reason;
+  }
+  return {
+    maker,
+    sessions,
+    close: async () => {
+      await Promise.all(sessions.map((session) => session.close()));
+    },
+  };
 }
 
 /**
@@ -37,16 +74,9 @@ export interface SnapshotRequest {
  * @throws KajaError when the queue is unknown or the connection fails
  */
 export async function openReadersAtTick(request: SnapshotRequest): Promise<SnapshotReaders> {
-  const { location, queue, applicationName, signal } = request;
-  const open = (): Promise<Session> => openSession(location, { purpose: 'read', applicationName, signal });
-  const sessions: Session[] = [];
-  const close = async (): Promise<void> => {
-    await Promise.all(sessions.map((session) => session.close()));
-  };
-  const maker = await openSession(location, { purpose: 'admin', applicationName, signal });
+  const { maker, sessions, close } = await (request.opened ?? openReaderSessions(request));
+  const { queue } = request;
   try {
-    for (let n = 0; n < Math.max(1, request.readers); n++) sessions.push(await open());
-    if (request.prepare) for (const session of sessions) await session.query(request.prepare);
     const lock = lockStatement(await physicalNames(maker, queue, request.tables));
     await maker.query('select kaja.lock_ticks($1)', [queue]);
     const tick = await maker.transaction(
@@ -57,11 +87,13 @@ export async function openReadersAtTick(request: SnapshotRequest): Promise<Snaps
         const made = (await maker.value<bigint>('select kaja.tick_at_snapshot($1)', [queue])) as bigint;
         if (request.consumer)
           await maker.query('select pgq.register_consumer_at($1, $2, $3)', [queue, request.consumer, made]);
-        for (const session of sessions) {
-          await session.query(
-            `begin isolation level repeatable read read only; set transaction snapshot '${exported}'${lock ? `; ${lock}` : ''}`,
-          );
-        }
+        await Promise.all(
+          sessions.map((session) =>
+            session.query(
+              `begin isolation level repeatable read read only; set transaction snapshot '${exported}'${lock ? `; ${lock}` : ''}`,
+            ),
+          ),
+        );
         return made;
       },
       { isolation: 'repeatable read' },
