@@ -13,12 +13,9 @@ function main(file: string | undefined): number {
   }
   const { curves } = JSON.parse(readFileSync(file, 'utf8')) as { curves: Curve[] };
   for (const what of new Set(curves.map((one) => one.what))) {
-    const name = `lag-${what.replaceAll(/\W+/g, '-')}.svg`;
-    const drawing = drawCurves(
-      `Largest lag in each second, ms, at ${what}`,
-      'seconds',
-      curves.filter((one) => one.what === what),
-    );
+    const drawn = curves.filter((one) => one.what === what);
+    const name = `bench-${drawn[0]?.subject}-${what.replaceAll(/\W+/g, '-')}.svg`;
+    const drawing = drawCurves(what, drawn[0]?.across ?? '', drawn);
     writeFileSync(join(DOCS, name), drawing);
     process.stdout.write(`docs/${name}\n`);
   }

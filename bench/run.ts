@@ -2,27 +2,45 @@
  * `npm run bench`: measures contenders side by side on servers of its own.
  * See bench/README.md for the options, what is measured and how to read it. Exit code 1 when something could not be measured.
  */
-import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { buildIfStale } from './demo/fresh-build.ts';
+import { big } from './subjects/big.ts';
 import { capture } from './subjects/capture.ts';
 import { compare } from './subjects/compare.ts';
 import { copy } from './subjects/copy.ts';
 import { drain } from './subjects/drain.ts';
 import { latency } from './subjects/latency.ts';
+import { mixes } from './subjects/mixes.ts';
 import { processes } from './subjects/processes.ts';
+import { queue } from './subjects/queue.ts';
 import { steady } from './subjects/steady.ts';
-import { Book, medianOf } from './suite/book.ts';
+import { subscribers } from './subjects/subscribers.ts';
+import { tables } from './subjects/tables.ts';
+import { Book } from './suite/book.ts';
 import { hasLondiste } from './suite/londiste-site.ts';
 import { type Options, readOptions } from './suite/options.ts';
 import { tableOf } from './suite/print.ts';
+import { killAllPrograms } from './suite/programs.ts';
 import { query } from './suite/query.ts';
 import { type BenchServer, hasPgqExtension, startServer } from './suite/servers.ts';
 import type { ContenderName, Servers } from './suite/site.ts';
+import { storeJson, storeMarkdown } from './suite/store.ts';
 import type { Subject } from './suite/subject.ts';
-import { verdict } from './suite/targets.ts';
 
-const SUBJECTS: readonly Subject[] = [capture, drain, steady, latency, copy, compare, processes];
+const SUBJECTS: readonly Subject[] = [
+  capture,
+  drain,
+  mixes,
+  big,
+  queue,
+  steady,
+  latency,
+  copy,
+  compare,
+  processes,
+  tables,
+  subscribers,
+];
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const note = (text: string): void =>
@@ -64,44 +82,44 @@ async function measure(subject: Subject, servers: Servers, book: Book, options: 
   }
 }
 
-function store(book: Book, machine: string, names: readonly string[], options: Options): void {
-  const { json, markdown, rounds, quick } = options;
-  if (json !== undefined) {
-    const entries = book.entries.map((one) => ({
-      ...one,
-      median: medianOf(one),
-      target: verdict(book, one),
-    }));
-    writeFileSync(
-      json,
-      `${JSON.stringify({ machine, rounds, quick, entries, curves: book.curves }, null, 2)}\n`,
-    );
-  }
-  if (markdown !== undefined)
-    writeFileSync(markdown, `${[`${machine}.`, ...names.map((name) => tableOf(book, name))].join('\n\n')}\n`);
-}
-
 async function measureAll(options: Options): Promise<number> {
   const started: BenchServer[] = [];
   const book = new Book();
   try {
     const [provider, subscriber] = await Promise.all([startServer(), startServer()]);
     started.push(provider, subscriber);
-    const machine = await describe(provider, options);
-    say(machine);
+    let interrupted = false;
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => {
+        interrupted = true;
+        void leave(started);
+      });
+    const about = await describe(provider, options);
+    say(about);
     const missing = options.contenders.filter((name) => !isInstalled(name));
     if (missing.length > 0) say(`not installed here: ${missing.join(', ')}`);
     const measured: string[] = [];
     let good = true;
     for (const subject of SUBJECTS.filter(({ name }) => options.only.includes(name))) {
+      if (interrupted) break;
       good = (await measure(subject, { provider, subscriber }, book, options)) && good;
       measured.push(subject.name);
-      store(book, machine, measured, options);
+      // After each subject, so that an interrupted run has left what it knows.
+      const report = { book, about, subjects: measured };
+      if (options.json !== undefined) storeJson(options.json, report);
+      if (options.markdown !== undefined) storeMarkdown(options.markdown, report);
     }
     return good && book.entries.every((one) => one.failure === undefined) ? 0 : 1;
   } finally {
     await Promise.all(started.map((one) => one.destroy()));
   }
+}
+
+/** Interrupted: leave nothing behind. */
+async function leave(started: readonly BenchServer[]): Promise<void> {
+  killAllPrograms();
+  await Promise.allSettled(started.map((one) => one.destroy()));
+  process.exit(1);
 }
 
 async function main(): Promise<number> {

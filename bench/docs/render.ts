@@ -4,6 +4,7 @@ import type { AnyCommand, CommandOption } from '../../src/commands/command.ts';
 import { commands } from '../../src/commands/registry.ts';
 import { OPTION_TABLES, SECTION_NAMES, type SectionKind } from '../../src/config/load-config.ts';
 import type { OptionSpec, OptionTable } from '../../src/config/option-table.ts';
+import { fillRegions } from './regions.ts';
 
 /** Keys that are read and checked but do nothing in this version; the documentation says so. */
 export const NO_EFFECT_YET: ReadonlySet<string> = new Set([
@@ -22,33 +23,11 @@ const WITH_THEM: Readonly<Record<SectionKind, ReadonlySet<string>>> = {
   ticker: new Set(),
 };
 
-const START = /^<!-- generated: (\S+) -->$/;
-const END = '<!-- end -->';
-
 /**
- * Fill the regions `<!-- generated: NAME -->` … `<!-- end -->` of a page anew.
- * NAME is a command, `globals`, `config/londiste` or `config/ticker`.
+ * Fill the regions of a page anew; NAME is a command, `globals`, `config/londiste` or `config/ticker`.
  * @throws Error for an unknown name or a region without end
  */
-export function fillRegions(page: string): string {
-  const lines = page.split('\n');
-  const out: string[] = [];
-  for (let at = 0; at < lines.length; at++) {
-    const line = lines[at] ?? '';
-    out.push(line);
-    const name = START.exec(line)?.[1];
-    if (name === undefined) continue;
-    const end = lines.indexOf(END, at);
-    if (end < 0) throw new Error(`region ${name} has no end`);
-    out.push(render(name), END);
-    at = end;
-  }
-  return out.join('\n');
-}
-
-/** Names of the regions of a page. */
-export const regionsOf = (page: string): string[] =>
-  page.split('\n').flatMap((line) => START.exec(line)?.[1] ?? []);
+export const fillPage = (page: string): string => fillRegions(page, render);
 
 function render(name: string): string {
   if (name === 'config/londiste' || name === 'config/ticker') {

@@ -13,12 +13,13 @@ export const latency: Subject = {
   name: 'latency',
   measure: async (run: Run) => {
     await withSites(run.servers, replicaContenders(run), PROBE_TABLES, async (sites) => {
+      const seconds = run.quick ? 2 : 10;
       for (let round = 1; round <= run.rounds; round++) {
         for (const rate of RATES) {
           for (const site of sites) {
             run.note(`round ${round}: ${site.name}, ${rate} tx/s`);
             await catchUp(site);
-            const { sortedMs, rate: reached } = await measureDelays(site, rate, run.quick ? 2 : 10);
+            const { sortedMs, rate: reached } = await measureDelays(site, rate, seconds);
             for (const [name, share] of Object.entries(SHARES))
               run.book.add('latency', `${rate} tx/s ${name}`, site.name, percentile(sortedMs, share), 'ms');
             if (rate > 1)

@@ -45,7 +45,8 @@ export const steady: Subject = {
           run.book.add('steady', `${rate} tx/s: rate reached`, site.name, measured.rate, 'tx/s', 'more');
           run.book.curves.push({
             subject: 'steady',
-            what: `${rate} tx/s`,
+            what: `largest lag in each second at ${rate} tx/s, ms`,
+            across: 'seconds',
             contender: site.name,
             points,
           });

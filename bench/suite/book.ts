@@ -19,8 +19,10 @@ export interface Entry {
 /** A line of a drawing. */
 export interface Curve {
   readonly subject: string;
-  /** The drawing it belongs to, for example `2000 tx/s`. */
+  /** The drawing it belongs to: its title. */
   readonly what: string;
+  /** Words under the horizontal axis. */
+  readonly across: string;
   readonly contender: string;
   readonly points: readonly (readonly [number, number])[];
 }
@@ -41,6 +43,25 @@ export class Book {
     better: Better = 'less',
   ): void {
     this.#entry(subject, what, contender, unit, better).samples.push(value);
+  }
+
+  /**
+   * Draw medians against a size, one curve per contender that has more than one figure.
+   * @param points size and the entry's `what`
+   */
+  addGrowth(
+    subject: string,
+    what: string,
+    across: string,
+    points: readonly (readonly [number, string])[],
+  ): void {
+    const names = new Set(this.entries.filter((one) => one.subject === subject).map((one) => one.contender));
+    for (const contender of names) {
+      const drawn = points
+        .map(([size, entry]) => [size, medianOf(this.find(subject, entry, contender))] as const)
+        .filter(([, value]) => !Number.isNaN(value));
+      if (drawn.length > 1) this.curves.push({ subject, what, across, contender, points: drawn });
+    }
   }
 
   /** A contender whose rows differ has no figure in the subject. */

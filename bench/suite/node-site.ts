@@ -97,6 +97,8 @@ export async function nodeSite(
     },
     resume: async () => resumeWith(),
     resumeWith,
+    freeze: async () => void workers.every((worker) => worker.kill('SIGSTOP')),
+    thaw: async () => void workers.every((worker) => worker.kill('SIGCONT')),
     processes: () => ({ 'root worker and ticker': pidsOf(root), 'leaf worker': pidsOf(workers) }),
     close: async () => {
       await Promise.all([...workers, ...root].map(end));

@@ -16,6 +16,8 @@ export async function plainSite(servers: Servers, prefix: string, schema: string
     subscribe: nothing,
     pause: nothing,
     resume: nothing,
+    freeze: nothing,
+    thaw: nothing,
     processes: () => ({}),
     close: async () => void (await dropDatabase(servers.provider, `${prefix}_src`)),
   };
@@ -51,6 +53,8 @@ export async function builtInSite(
   const each = async (text: (name: string) => string): Promise<void> => {
     for (const [at, url] of subscribers.entries()) await query(url, text(`${prefix}_${at + 1}`));
   };
+  const disable = (): Promise<void> => each((name) => `alter subscription ${name} disable`);
+  const enable = (): Promise<void> => each((name) => `alter subscription ${name} enable`);
   return {
     name: 'built-in',
     provider,
@@ -66,8 +70,10 @@ export async function builtInSite(
       const synced = `select count(*) = ${tables.length} and bool_and(srsubstate = 'r') from pg_subscription_rel`;
       for (const url of subscribers) await waitFor(url, synced);
     },
-    pause: () => each((name) => `alter subscription ${name} disable`),
-    resume: () => each((name) => `alter subscription ${name} enable`),
+    pause: disable,
+    resume: enable,
+    freeze: disable,
+    thaw: enable,
     processes: () => ({}),
     close: async () => {
       await each((name) => `drop subscription if exists ${name}`);

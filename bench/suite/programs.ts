@@ -14,6 +14,13 @@ export interface Identity {
   readonly gid?: number;
 }
 
+const open = new Set<Programs>();
+
+/** Kill the programs of all sites and delete their folders, for a benchmark that is interrupted. */
+export function killAllPrograms(): void {
+  for (const one of open) one.kill();
+}
+
 /** Programs of one site. */
 export class Programs {
   /** Working folder of all of them. */
@@ -21,12 +28,14 @@ export class Programs {
   readonly #logFile = join(this.dir, 'programs.log');
   readonly #log: number;
   readonly #identity: Identity;
+  readonly #running = new Set<ChildProcess>();
 
   /** @param identity who they run as; the folder is theirs */
   constructor(identity: Identity = {}) {
     this.#identity = identity;
     this.#log = openSync(this.#logFile, 'a');
     if (identity.uid !== undefined) chownSync(this.dir, identity.uid, identity.gid ?? identity.uid);
+    open.add(this);
   }
 
   /** Write `<name>.ini` with these lines. */
@@ -59,18 +68,28 @@ export class Programs {
 
   /** Delete the folder. */
   close(): void {
+    open.delete(this);
     closeSync(this.#log);
     rmSync(this.dir, { recursive: true, force: true });
   }
 
+  /** Kill what runs, then `close`. */
+  kill(): void {
+    for (const child of this.#running) child.kill('SIGKILL');
+    this.close();
+  }
+
   #spawn(program: string, words: readonly string[], output: 'pipe' | number): ChildProcess {
     const env = { PATH: process.env.PATH ?? '', HOME: this.dir, LC_ALL: 'C.UTF-8' };
-    return spawn(program, words, {
+    const child = spawn(program, words, {
       cwd: this.dir,
       env,
       stdio: ['ignore', output, this.#log],
       ...this.#identity,
     });
+    this.#running.add(child);
+    child.once('exit', () => this.#running.delete(child));
+    return child;
   }
 }
 
@@ -78,6 +97,8 @@ export class Programs {
 export async function end(child: ChildProcess | undefined): Promise<void> {
   if (!child || child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGTERM');
+  // One that was frozen hears nothing.
+  child.kill('SIGCONT');
   const force = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
   await once(child, 'exit');
   clearTimeout(force);

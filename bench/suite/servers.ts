@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startCluster } from '../../test/support/cluster.ts';
 import { connect } from '../demo/connect.ts';
+import { query } from './query.ts';
 
 const SYSTEM_BIN = '/usr/lib/postgresql/15/bin';
 const EXTENSIONS = '/usr/share/postgresql/15/extension';
@@ -20,11 +21,13 @@ const SETTINGS: Record<string, string> = {
   synchronous_commit: 'on',
   shared_buffers: '512MB',
   max_wal_size: '4GB',
-  max_connections: '120',
+  max_connections: '200',
   max_replication_slots: '40',
   max_wal_senders: '40',
   max_logical_replication_workers: '40',
   max_worker_processes: '60',
+  // Else a subscription that is enabled again may stand for 5 s.
+  wal_retrieve_retry_interval: '100ms',
   log_min_messages: 'error',
 };
 
@@ -47,6 +50,12 @@ export const hasExtensions = (...names: string[]): boolean =>
 /** Who servers and other people's daemons run as: never root. */
 export const unprivileged = (): { readonly uid?: number; readonly gid?: number } =>
   process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+
+/** Process number of a server, which runs on this machine. */
+export async function postmasterPid(server: BenchServer): Promise<number> {
+  const [row] = await query(server.url('postgres'), `select pg_read_file('postmaster.pid') as text`);
+  return Number.parseInt(String(row?.text), 10);
+}
 
 /** Start one server: the system's PostgreSQL 15 if it has PgQ, else the one among the development packages. */
 export const startServer = (): Promise<BenchServer> =>

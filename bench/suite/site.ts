@@ -41,9 +41,13 @@ export interface Site {
    * @param rowsAreThere both sides were filled alike: nothing is copied
    */
   subscribe(tables: readonly string[], rowsAreThere?: boolean): Promise<void>;
-  /** Stop applying; capture goes on. */
+  /** End the programs that apply; capture goes on. */
   pause(): Promise<void>;
+  /** Start them again. */
   resume(): Promise<void>;
+  /** As `pause`, but the programs stay in memory, so that `thaw` measures no start of a program. */
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
   processes(): Processes;
   /** End programs and drop the databases. */
   close(): Promise<void>;
