@@ -1,4 +1,4 @@
-/** `npx tsx bench/plot.ts FILE.json`: draws the curves that `npm run bench -- --json FILE.json` stored into docs/, one SVG per case. */
+/** `npx tsx bench/plot.ts FILE.json`: draws the curves that `npm run bench -- --json FILE.json` stored, as docs/bench-NAME.svg. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Curve } from './suite/book.ts';
@@ -12,11 +12,11 @@ function main(file: string | undefined): number {
     return 2;
   }
   const { curves } = JSON.parse(readFileSync(file, 'utf8')) as { curves: Curve[] };
-  for (const what of new Set(curves.map((one) => one.what))) {
-    const drawn = curves.filter((one) => one.what === what);
-    const name = `bench-${drawn[0]?.subject}-${what.replaceAll(/\W+/g, '-')}.svg`;
-    const drawing = drawCurves(what, drawn[0]?.across ?? '', drawn);
-    writeFileSync(join(DOCS, name), drawing);
+  for (const drawing of new Set(curves.map((one) => one.drawing))) {
+    const drawn = curves.filter((one) => one.drawing === drawing);
+    const [first] = drawn;
+    const name = `bench-${drawing}.svg`;
+    writeFileSync(join(DOCS, name), drawCurves(first?.what ?? '', first?.across ?? '', drawn));
     process.stdout.write(`docs/${name}\n`);
   }
   return 0;

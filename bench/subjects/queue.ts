@@ -91,8 +91,7 @@ export const queue: Subject = {
     });
     run.book.addGrowth(
       'queue',
-      `ms for a batch of ${BATCH} events`,
-      'events waiting',
+      { drawing: 'queue', what: `ms for a batch of ${BATCH} events`, across: 'events waiting' },
       sizes.map((size) => [size, `a batch of ${BATCH}, ${size} events waiting`]),
     );
   },

@@ -42,9 +42,11 @@ export const steady: Subject = {
             run.book.add('steady', `${rate} tx/s: ${what}`, site.name, value, 'ms');
           add('worst lag per second, first third', middle(points.slice(0, third)));
           add('worst lag per second, last third', middle(points.slice(-third)));
+          const growth = middle(points.slice(-third)) / middle(points.slice(0, third));
+          run.book.add('steady', `${rate} tx/s: last third against first`, site.name, growth, '×');
           run.book.add('steady', `${rate} tx/s: rate reached`, site.name, measured.rate, 'tx/s', 'more');
           run.book.curves.push({
-            subject: 'steady',
+            drawing: `lag-at-${rate}`,
             what: `largest lag in each second at ${rate} tx/s, ms`,
             across: 'seconds',
             contender: site.name,

@@ -6,7 +6,7 @@ import { withSites } from '../suite/open-sites.ts';
 import { secondsOf } from '../suite/query.ts';
 import { postmasterPid } from '../suite/servers.ts';
 import { catchUp, difference, type Site } from '../suite/site.ts';
-import { type Run, replicaContenders, type Subject } from '../suite/subject.ts';
+import { growthContenders, type Run, type Subject } from '../suite/subject.ts';
 import { canMeasureProcesses, treeCpuSeconds } from '../suite/usage.ts';
 
 const RATE = 200;
@@ -49,21 +49,24 @@ export const subscribers: Subject = {
     const counts = run.quick ? [1, 3] : [1, 4, 16];
     for (const count of counts) {
       // One contender at a time, so that nobody is idle beside others.
-      for (const name of run.quick ? (['kaja'] as const) : replicaContenders(run)) {
+      for (const name of growthContenders(run)) {
         const use = async (sites: readonly Site[]): Promise<void> => {
           for (const site of sites) await oneSite(run, site, count);
         };
         await withSites(run.servers, [name], PROBE_TABLES, use, count);
       }
     }
-    for (const [what, drawn] of [
-      [`${RATE} tx/s, the provider's CPU`, `the provider's CPU at ${RATE} tx/s, percent of one processor`],
-      [`${RATE} tx/s p50`, `p50 of the lag at ${RATE} tx/s, ms`],
+    for (const [what, drawing, title] of [
+      [
+        `${RATE} tx/s, the provider's CPU`,
+        'cpu',
+        `the provider's CPU at ${RATE} tx/s, percent of one processor`,
+      ],
+      [`${RATE} tx/s p50`, 'lag', `p50 of the lag at ${RATE} tx/s, ms`],
     ] as const)
       run.book.addGrowth(
         'subscribers',
-        drawn,
-        'subscribers',
+        { drawing: `subscribers-${drawing}`, what: title, across: 'subscribers' },
         counts.map((count) => [count, `${count} subscribers: ${what}`]),
       );
   },

@@ -4,7 +4,7 @@ import { transactionsOf } from '../suite/mixes.ts';
 import { withSites } from '../suite/open-sites.ts';
 import { query, secondsOf } from '../suite/query.ts';
 import { catchUp, difference, type Site, type SiteTables } from '../suite/site.ts';
-import { type Run, replicaContenders, type Subject } from '../suite/subject.ts';
+import { growthContenders, type Run, type Subject } from '../suite/subject.ts';
 import { canMeasureProcesses, cpuSeconds, megabytes } from '../suite/usage.ts';
 
 const PER_TRANSACTION = 4;
@@ -43,7 +43,7 @@ async function standBy(run: Run, site: Site, count: number): Promise<void> {
 async function oneCount(run: Run, count: number, changes: number): Promise<void> {
   const setup = tablesOf(count);
   run.note(`${count} tables: set-up`);
-  await withSites(run.servers, replicaContenders(run), setup, async (sites) => {
+  await withSites(run.servers, growthContenders(run), setup, async (sites) => {
     for (let round = 1; round <= run.rounds; round++) {
       for (const site of sites) {
         run.note(`${count} tables, round ${round}: ${site.name}`);
@@ -73,8 +73,7 @@ export const tables: Subject = {
     for (const count of counts) await oneCount(run, count, changes);
     run.book.addGrowth(
       'tables',
-      `seconds for ${changes} changes`,
-      'tables',
+      { drawing: 'tables', what: `seconds for ${changes} changes`, across: 'captured tables' },
       counts.map((count) => [count, `${count} tables: seconds for ${changes} changes`]),
     );
   },

@@ -18,8 +18,9 @@ export interface Entry {
 
 /** A line of a drawing. */
 export interface Curve {
-  readonly subject: string;
-  /** The drawing it belongs to: its title. */
+  /** The drawing it belongs to: the last part of its file's name. */
+  readonly drawing: string;
+  /** The drawing's title. */
   readonly what: string;
   /** Words under the horizontal axis. */
   readonly across: string;
@@ -47,12 +48,12 @@ export class Book {
 
   /**
    * Draw medians against a size, one curve per contender that has more than one figure.
+   * @param drawing name and titles of the drawing
    * @param points size and the entry's `what`
    */
   addGrowth(
     subject: string,
-    what: string,
-    across: string,
+    drawing: Omit<Curve, 'contender' | 'points'>,
     points: readonly (readonly [number, string])[],
   ): void {
     const names = new Set(this.entries.filter((one) => one.subject === subject).map((one) => one.contender));
@@ -60,7 +61,7 @@ export class Book {
       const drawn = points
         .map(([size, entry]) => [size, medianOf(this.find(subject, entry, contender))] as const)
         .filter(([, value]) => !Number.isNaN(value));
-      if (drawn.length > 1) this.curves.push({ subject, what, across, contender, points: drawn });
+      if (drawn.length > 1) this.curves.push({ ...drawing, contender, points: drawn });
     }
   }
 

@@ -6,6 +6,8 @@ import { CONTENDERS, type ContenderName } from './site.ts';
 export interface Options {
   readonly only: readonly string[];
   readonly contenders: readonly ContenderName[];
+  /** They were named, so that nobody is left out. */
+  readonly chosen: boolean;
   readonly quick: boolean;
   readonly large: boolean;
   readonly rounds: number;
@@ -38,6 +40,7 @@ export function readOptions(subjects: readonly string[]): Options {
     only: listOf('subject', values.only, subjects),
     // kaja always takes part: the others are compared with it.
     contenders: [...new Set([...listOf('contender', values.contenders, CONTENDERS), 'kaja' as const])],
+    chosen: values.contenders !== undefined,
     quick,
     large,
     rounds: numberOf('--rounds', values.rounds, quick ? 1 : 3, Number.isInteger),

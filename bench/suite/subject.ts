@@ -12,6 +12,8 @@ export interface Run {
   readonly quick: boolean;
   /** The largest cases too. */
   readonly large: boolean;
+  /** The contenders were named. */
+  readonly chosen: boolean;
   /** How long a steady load goes on. */
   readonly minutes: number;
   /** Whether a contender is installed here and wanted. */
@@ -30,11 +32,16 @@ export interface Subject {
 export const captureContenders = (run: Run): ContenderName[] =>
   (['none', 'built-in', 'kaja', 'pgq-c'] as const).filter((name) => run.has(name));
 
-/** Contenders of a subject that replicates; Londiste takes its time, so that only some subjects of a quick run have it. */
+/** Contenders of a subject that replicates; Londiste takes its time, so that only some subjects of a quick run have it
+ * unless it was asked for. */
 export const replicaContenders = (run: Run, londisteWhenQuick = false): ContenderName[] =>
   (['built-in', 'kaja', 'londiste'] as const).filter(
-    (name) => run.has(name) && (name !== 'londiste' || !run.quick || londisteWhenQuick),
+    (name) => run.has(name) && (name !== 'londiste' || !run.quick || londisteWhenQuick || run.chosen),
   );
+
+/** Contenders of a subject that looks at cost by size, which opens many sites: kaja alone in a quick run unless others were named. */
+export const growthContenders = (run: Run): ContenderName[] =>
+  run.quick && !run.chosen ? ['kaja'] : replicaContenders(run);
 
 /** Those of `replicaContenders` that have nodes and a command line. */
 export const nodeContenders = (run: Run, londisteWhenQuick = false): NodeName[] =>

@@ -15,6 +15,7 @@ const TARGETS: readonly Target[] = [
   { subject: 'capture', what: /^oltp/, against: 'pgq-c', limit: 1 },
   { subject: 'drain', what: /^seconds/, against: 'built-in', limit: 2 },
   { subject: 'drain', what: /^seconds/, against: 'londiste', limit: 8 },
+  { subject: 'steady', what: /^2000 .* last third against first/, limit: 1.5 },
   { subject: 'latency', what: /^200 tx\/s p50/, limit: 25 },
   { subject: 'latency', what: /^200 tx\/s p99/, limit: 100 },
   { subject: 'copy', what: /in sync$/, against: 'bare COPY', limit: 1 / 1.5 },
