@@ -6,6 +6,8 @@ import { OPTION_TABLES, SECTION_NAMES, type SectionKind } from '../../src/config
 import type { OptionSpec, OptionTable } from '../../src/config/option-table.ts';
 import { fillRegions } from './regions.ts';
 
+const all = await commands.all();
+
 /** Keys that are read and checked but do nothing in this version; the documentation says so. */
 export const NO_EFFECT_YET: ReadonlySet<string> = new Set([
   'metrics_port',
@@ -34,7 +36,7 @@ function render(name: string): string {
     return renderOptions(name === 'config/ticker' ? 'ticker' : 'londiste');
   }
   if (name === 'globals') return ['', ...table(GLOBAL_OPTIONS), ''].join('\n');
-  const command = commands.find((one) => one.name === name);
+  const command = all.find((one) => one.name === name);
   if (!command) throw new Error(`there is no command ${name}`);
   return renderCommand(command);
 }

@@ -74,10 +74,11 @@ const DETAILS = `
 
 /**
  * Read a node.
+ * @param known what was read about the node just now, if anything
  * @throws KajaError not-a-node, not-installed
  */
-export async function readNodeReport(session: Session, queue: string): Promise<NodeReport> {
-  const info = await needNodeInfo(session, queue);
+export async function readNodeReport(session: Session, queue: string, known?: NodeInfo): Promise<NodeReport> {
+  const info = known ?? (await needNodeInfo(session, queue));
   const row = await session.one<SummaryRow>(SUMMARY, [queue]);
   return {
     info,

@@ -40,16 +40,17 @@ interface Answer {
  */
 export async function readSetReport(settings: NodeSettings, signal?: AbortSignal): Promise<SetReport> {
   const { queue } = settings;
-  await using local = await openHere(settings, signal);
-  const info = await needNodeInfo(local, queue);
-  const members = await readMembers(local, queue);
-  const others = new Set<Session>();
-  const ask = async (member: Member): Promise<Answer> => {
-    if (member.name !== info.name) return askMember(member, settings, others, signal);
-    return { member, report: await readNodeReport(local, queue), failure: null, session: local };
-  };
-  const asked = members.map(ask);
+  const local = await openHere(settings, signal);
+  const opened = new Set([local]);
+  let asked: Promise<Answer>[] = [];
   try {
+    const info = await needNodeInfo(local, queue);
+    const members = await readMembers(local, queue);
+    const ask = async (member: Member): Promise<Answer> => {
+      if (member.name !== info.name) return askMember(member, settings, opened, signal);
+      return { member, report: await readNodeReport(local, queue, info), failure: null, session: local };
+    };
+    asked = members.map(ask);
     const answers = await Promise.all(asked);
     const root = answers.find(({ report }) => report?.info.type === 'root')?.session;
     const ticks = answers.flatMap(({ report }) => report?.info.lastTick ?? []);
@@ -66,7 +67,8 @@ export async function readSetReport(settings: NodeSettings, signal?: AbortSignal
     };
   } finally {
     await Promise.allSettled(asked);
-    await Promise.all([...others].map((session) => session.close()));
+    // Servers need a while for their goodbyes, and whoever asked need not wait for them.
+    for (const session of opened) void session.close();
   }
 }
 

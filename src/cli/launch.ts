@@ -74,9 +74,9 @@ export async function launch(request: Launch): Promise<number> {
   } catch (error) {
     progress.clear();
     const code = failureExitCode(error, signals.received, command.daemon === true);
-    if (!(signals.received && isAbort(error))) log.error(errorLine(error));
+    if (!(signals.received && isAbort(error))) log.error(lineFor(command, error));
     if (log.isLevelEnabled('debug')) log.debug(errorStack(error));
-    child?.failed(errorLine(error), code);
+    child?.failed(lineFor(command, error), code);
     return code;
   } finally {
     pidfile?.release();
@@ -84,6 +84,10 @@ export async function launch(request: Launch): Promise<number> {
     handle.close();
   }
 }
+
+/* The general advice about a wrong command line leads to the help of the command, where its options stand. */
+const lineFor = (command: AnyCommand, error: unknown): string =>
+  errorLine(error).replace(/; see kaja --help$/, `; see kaja ${command.name} --help`);
 
 type Config = LondisteConfig | TickerConfig | undefined;
 

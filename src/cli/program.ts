@@ -62,7 +62,6 @@ export function buildProgram(commands: readonly AnyCommand[]): Command {
     if (descriptor.hidden) continue;
     const line = bare(descriptor.name).summary(descriptor.summary).helpOption(false);
     for (const argument of descriptor.args.split(' ').filter((word) => word !== '')) line.argument(argument);
-    if (descriptor.aliases?.[0]) line.alias(descriptor.aliases[0]);
     program.addCommand(line);
   }
   program.configureHelp({ helpWidth: process.stdout.columns ?? 100, subcommandTerm: termOf });

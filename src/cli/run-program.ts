@@ -1,38 +1,40 @@
 /** From the words of a command line to an exit code. */
-import { type AnyCommand, list } from '../commands/command.ts';
+import { type AnyCommand, type CommandSource, list } from '../commands/command.ts';
 import { detectKind, type SectionKind } from '../config/load-config.ts';
 import { printSampleIni } from '../config/sample-ini.ts';
+import { packageVersion } from '../db/migrate/package-root.ts';
 import { errorLine, errorStack, exitCodeOf } from '../errors/error-line.ts';
 import { daemonChild } from '../runtime/daemonize.ts';
 import { armFailpoint } from '../runtime/failpoint.ts';
 import type { ProgramIo } from './io.ts';
-import { launch } from './launch.ts';
 import { parseOverrides } from './overrides.ts';
 import { type ParsedWords, parseWords } from './program.ts';
 import { requestedSignal, sendRequestedSignal } from './send-signal.ts';
-import { kajaVersion } from './version.ts';
 import { type SortedWords, sortWords } from './words.ts';
+
+const VERSION = /^(-V|--version)$/;
 
 /**
  * Run the program.
  * @param argv words after `kaja`
- * @param commands the registry
+ * @param source the registry
  * @returns exit code; every failure has been printed as one line
  */
 export async function runProgram(
   argv: readonly string[],
-  commands: readonly AnyCommand[],
+  source: CommandSource,
   io: ProgramIo,
 ): Promise<number> {
   const child = daemonChild();
   try {
     armFailpoint(io.env.KAJA_FAILPOINT);
-    const sorted = sortWords(withoutHelpWord(argv), commands);
+    const { sorted, commands } = await sortAndLoad(withoutHelpWord(argv), source);
     const parsed = parseWords(sorted.command, sorted.rest, commands);
     const done = answerAtOnce(sorted, parsed, commands, io);
     if (done !== undefined) return done;
     if (sorted.problem) throw sorted.problem;
     if (!sorted.command) return 0;
+    const { launch } = await import('./launch.ts');
     return await launch({
       command: sorted.command,
       ini: sorted.ini,
@@ -50,6 +52,21 @@ export async function runProgram(
     child?.failed(errorLine(error), code);
     return code;
   }
+}
+
+/*
+ * Which word is the command, and which the value of an option, is known when the options of that command are: so every command
+ * with a name among the words is loaded. Where none of them is meant, help and advice on misspelt names need all.
+ */
+async function sortAndLoad(
+  words: readonly string[],
+  source: CommandSource,
+): Promise<{ sorted: SortedWords; commands: readonly AnyCommand[] }> {
+  const commands = await source.named(words);
+  const sorted = sortWords(words, commands);
+  if (sorted.command || words.every((word) => VERSION.test(word))) return { sorted, commands };
+  const all = await source.all();
+  return { sorted: sortWords(words, all), commands: all };
 }
 
 /* `kaja help add-table` */
@@ -77,7 +94,7 @@ function answerAtOnce(
     return 0;
   }
   if (options.version === true) {
-    io.stdout.write(`kaja ${kajaVersion()}\n`);
+    io.stdout.write(`kaja ${packageVersion()}\n`);
     return 0;
   }
   const overrides = parseOverrides(list(options, 'set'));

@@ -24,7 +24,10 @@ export function sendRequestedSignal(
 ): string {
   const given = overrides.get('pidfile');
   if (ini === undefined && given) return signalPidfile(given, signal).text;
-  if (ini === undefined) throw new UsageError('need config file', { hint: 'kaja -s CONFIG.ini' });
+  if (ini === undefined)
+    throw new UsageError('need config file', {
+      hint: 'give the one whose pidfile counts, as in kaja -s CONFIG.ini',
+    });
   const config = loadConfig({ path: ini, kind: detectKind(ini), overrides, partial: true });
   return signalPidfile(config.pidfile, signal).text;
 }

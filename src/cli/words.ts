@@ -62,12 +62,12 @@ function completeLong(word: string, arity: Arity): string {
   return fits.length === 1 && name.length > 2 ? `${fits[0]}${word.slice(name.length)}` : word;
 }
 
-/** Find a command by name or alias. */
+/** Find a command by name. */
 export function findCommand(
   name: string | undefined,
   commands: readonly AnyCommand[],
 ): AnyCommand | undefined {
-  return commands.find((one) => one.name === name || (name !== undefined && one.aliases?.includes(name)));
+  return commands.find((one) => one.name === name);
 }
 
 const looksLikeIni = (word: string | undefined): boolean =>
@@ -132,7 +132,7 @@ function choose(words: readonly string[], commands: readonly AnyCommand[]): Choi
 function unknownCommand(name: string, commands: readonly AnyCommand[]): UsageError {
   const near = nearestWord(
     name,
-    commands.flatMap((one) => [one.name, ...(one.aliases ?? [])]),
+    commands.map((one) => one.name),
   );
   return new UsageError(`unknown command '${name}'`, {
     hint: near ? `did you mean ${near}?` : 'use --help for help',

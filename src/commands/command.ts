@@ -67,8 +67,6 @@ export interface CommandContext<S extends SectionKind | undefined = SectionKind 
 /** A command. Export one per file src/commands/<verb>.ts with `defineCommand` and add it to registry.ts. */
 export interface CommandDescriptor<S extends SectionKind | undefined = SectionKind | undefined> {
   readonly name: string;
-  /** Further names. */
-  readonly aliases?: readonly string[];
   /** Arguments in commander's notation: `''`, `<table...>`, `<dsn> [file]`. */
   readonly args: string;
   /** One line for the list of commands. */
@@ -98,6 +96,20 @@ export interface CommandDescriptor<S extends SectionKind | undefined = SectionKi
 /** A command of any section, as the registry holds it. */
 // biome-ignore lint/suspicious/noExplicitAny: the context is produced from the same descriptor, so S always fits
 export type AnyCommand = CommandDescriptor<any>;
+
+/** Where commands come from; what is not asked for need not be loaded. */
+export interface CommandSource {
+  /** All, in the order of `kaja --help`. */
+  all(): Promise<readonly AnyCommand[]>;
+  /** Those with one of these names; other words mean nothing. */
+  named(words: readonly string[]): Promise<readonly AnyCommand[]>;
+}
+
+/** Commands that are loaded already. */
+export const listedCommands = (commands: readonly AnyCommand[]): CommandSource => ({
+  all: async () => commands,
+  named: async (words) => commands.filter((one) => words.includes(one.name)),
+});
 
 /** Type a descriptor: `run` gets the configuration of its `section`. */
 export const defineCommand = <S extends SectionKind | undefined>(

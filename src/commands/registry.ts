@@ -1,75 +1,46 @@
-/** All commands, in the order of `kaja --help`. Add a file src/commands/<verb>.ts and its descriptor here. */
+/** All commands, in the order of `kaja --help`. Add a file src/commands/<verb>.ts and its line here. */
+import type { AnyCommand, CommandSource } from './command.ts';
 
-import { addSeq } from './add-seq.ts';
-import { addTable } from './add-table.ts';
-import { changeHandler } from './change-handler.ts';
-import type { AnyCommand } from './command.ts';
-import { compare } from './compare.ts';
-import { createBranch } from './create-branch.ts';
-import { createLeaf } from './create-leaf.ts';
-import { createRoot } from './create-root.ts';
-import { doctor } from './doctor.ts';
-import { dropNode } from './drop-node.ts';
-import { install } from './install.ts';
-import { members } from './members.ts';
-import { missing } from './missing.ts';
-import { nodeInfo } from './node-info.ts';
-import { nodeStatus } from './node-status.ts';
-import { pause } from './pause.ts';
-import { removeSeq } from './remove-seq.ts';
-import { removeTable } from './remove-table.ts';
-import { repair } from './repair.ts';
-import { resume } from './resume.ts';
-import { resync } from './resync.ts';
-import { run } from './run.ts';
-import { seqs } from './seqs.ts';
-import { showHandlers } from './show-handlers.ts';
-import { sql } from './sql.ts';
-import { status } from './status.ts';
-import { tables } from './tables.ts';
-import { tagAlive } from './tag-alive.ts';
-import { tagDead } from './tag-dead.ts';
-import { ticker } from './ticker.ts';
-import { uninstall } from './uninstall.ts';
-import { waitProvider } from './wait-provider.ts';
-import { waitRoot } from './wait-root.ts';
-import { waitSync } from './wait-sync.ts';
-import { worker } from './worker.ts';
+/* A file is loaded when its command is called: loading every room takes several times as long as what a short command does. */
+const FILES: Readonly<Record<string, () => Promise<AnyCommand>>> = {
+  install: async () => (await import('./install.ts')).install,
+  uninstall: async () => (await import('./uninstall.ts')).uninstall,
+  doctor: async () => (await import('./doctor.ts')).doctor,
+  'create-root': async () => (await import('./create-root.ts')).createRoot,
+  'create-branch': async () => (await import('./create-branch.ts')).createBranch,
+  'create-leaf': async () => (await import('./create-leaf.ts')).createLeaf,
+  members: async () => (await import('./members.ts')).members,
+  status: async () => (await import('./status.ts')).status,
+  'node-info': async () => (await import('./node-info.ts')).nodeInfo,
+  'node-status': async () => (await import('./node-status.ts')).nodeStatus,
+  pause: async () => (await import('./pause.ts')).pause,
+  resume: async () => (await import('./resume.ts')).resume,
+  'wait-root': async () => (await import('./wait-root.ts')).waitRoot,
+  'wait-provider': async () => (await import('./wait-provider.ts')).waitProvider,
+  'drop-node': async () => (await import('./drop-node.ts')).dropNode,
+  'tag-dead': async () => (await import('./tag-dead.ts')).tagDead,
+  'tag-alive': async () => (await import('./tag-alive.ts')).tagAlive,
+  'add-table': async () => (await import('./add-table.ts')).addTable,
+  'remove-table': async () => (await import('./remove-table.ts')).removeTable,
+  tables: async () => (await import('./tables.ts')).tables,
+  resync: async () => (await import('./resync.ts')).resync,
+  'wait-sync': async () => (await import('./wait-sync.ts')).waitSync,
+  missing: async () => (await import('./missing.ts')).missing,
+  'add-seq': async () => (await import('./add-seq.ts')).addSeq,
+  'remove-seq': async () => (await import('./remove-seq.ts')).removeSeq,
+  seqs: async () => (await import('./seqs.ts')).seqs,
+  'change-handler': async () => (await import('./change-handler.ts')).changeHandler,
+  'show-handlers': async () => (await import('./show-handlers.ts')).showHandlers,
+  compare: async () => (await import('./compare.ts')).compare,
+  repair: async () => (await import('./repair.ts')).repair,
+  run: async () => (await import('./run.ts')).run,
+  sql: async () => (await import('./sql.ts')).sql,
+  ticker: async () => (await import('./ticker.ts')).ticker,
+  worker: async () => (await import('./worker.ts')).worker,
+};
+
+const load = (names: readonly string[]): Promise<readonly AnyCommand[]> =>
+  Promise.all(Object.entries(FILES).flatMap(([name, file]) => (names.includes(name) ? [file()] : [])));
 
 /** The registry. */
-export const commands: readonly AnyCommand[] = [
-  install,
-  uninstall,
-  doctor,
-  createRoot,
-  createBranch,
-  createLeaf,
-  members,
-  status,
-  nodeInfo,
-  nodeStatus,
-  pause,
-  resume,
-  waitRoot,
-  waitProvider,
-  dropNode,
-  tagDead,
-  tagAlive,
-  addTable,
-  removeTable,
-  tables,
-  resync,
-  waitSync,
-  missing,
-  addSeq,
-  removeSeq,
-  seqs,
-  changeHandler,
-  showHandlers,
-  compare,
-  repair,
-  run,
-  sql,
-  ticker,
-  worker,
-];
+export const commands: CommandSource = { all: () => load(Object.keys(FILES)), named: load };

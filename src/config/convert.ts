@@ -1,7 +1,7 @@
 /** From the text of an ini value to its typed value. */
-import nodeCron from 'node-cron';
 import { errorLine } from '../errors/error-line.ts';
 import { isConnectionUri, parseKeywordForm, parseUriForm } from './connection-keys.ts';
+import { isCronExpression } from './cron-syntax.ts';
 import { expandHome } from './expand-home.ts';
 import type { OptionSpec } from './option-table.ts';
 
@@ -66,7 +66,7 @@ export function convertValue(text: string, spec: OptionSpec): ConfigValue {
       if (!spec.choices.includes(trimmed)) throw new Error(`must be one of ${spec.choices.join(', ')}`);
       return trimmed;
     case 'cron':
-      if (trimmed !== '' && !nodeCron.validate(trimmed))
+      if (trimmed !== '' && !isCronExpression(trimmed))
         throw new Error('must be five cron fields, or six with seconds first');
       return trimmed;
     case 'location':

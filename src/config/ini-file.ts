@@ -77,6 +77,12 @@ function readInto(
   }
 }
 
+const READ_FAILURES: Readonly<Record<string, string>> = {
+  ENOENT: 'not found',
+  EISDIR: 'is a directory',
+  EACCES: 'may not be read',
+};
+
 function load(path: string, open: readonly string[], readText: ReadText): string {
   const parent = open.at(-1);
   if (open.includes(path) || open.length > MAX_INCLUDE_DEPTH) {
@@ -85,13 +91,16 @@ function load(path: string, open: readonly string[], readText: ReadText): string
   try {
     return readText(path).replace(/^\uFEFF/, '');
   } catch (error) {
-    const reason =
-      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'not found' : (error as Error).message;
-    throw new ConfigError(`config file ${reason}: ${path}${parent ? ` (included by ${parent})` : ''}`, {
-      code: 'config-missing',
-      hint: parent ? undefined : 'kaja --ini prints a sample',
-      cause: error,
-    });
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason = READ_FAILURES[code ?? ''] ?? message;
+    throw new ConfigError(
+      `config file ${reason}: ${path || "''"}${parent ? ` (included by ${parent})` : ''}`,
+      {
+        code: 'config-missing',
+        hint: parent ? undefined : 'kaja --ini prints a sample',
+        cause: error,
+      },
+    );
   }
 }
 

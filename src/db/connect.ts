@@ -1,7 +1,8 @@
 /** One connected client from a list of ways to connect. */
-import pg from 'pg';
+import type pg from 'pg';
 import type { TargetSessionAttrs } from '../config/connection-string.ts';
 import { KajaError } from '../errors/kaja-error.ts';
+import { driver } from './driver.ts';
 import { PIN_SETTINGS, type SessionLimits, settingsFor } from './session-settings.ts';
 import { toConnectError } from './sql-error.ts';
 import { typeParsers } from './type-parsers.ts';
@@ -103,7 +104,7 @@ async function attempt(
   config: pg.ClientConfig,
   wish: TargetSessionAttrs,
 ): Promise<Connected> {
-  const client = new pg.Client({
+  const client = new driver.Client({
     keepAlive: true,
     ...config,
     application_name: request.applicationName,

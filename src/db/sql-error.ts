@@ -1,8 +1,9 @@
 /** The only place that turns a failure of the driver or the server into ours. */
-import pg from 'pg';
+import type pg from 'pg';
 import { EXIT } from '../errors/codes.ts';
 import { KajaError, type KajaErrorOptions } from '../errors/kaja-error.ts';
 import { isTimedCode, retryPolicyOf } from '../errors/retry-policy.ts';
+import { driver } from './driver.ts';
 
 /** SQLSTATE classes our own SQL functions raise in: queue, node, replication, kaja. */
 const OWN_SQLSTATE = /^(?:PQ|PN|PR|KJ)[0-9A-Z]{3}$/;
@@ -12,7 +13,7 @@ const SSL_FAILURE = /SSL|TLS|certificate|self.signed|ERR_TLS|ERR_SSL/i;
 /** The five-character SQLSTATE of a server's error, also when it is wrapped in ours. */
 export function sqlstateOf(error: unknown): string | undefined {
   for (let at = error, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth++) {
-    if (at instanceof pg.DatabaseError) return at.code;
+    if (at instanceof driver.DatabaseError) return at.code;
     if (at instanceof KajaError && typeof at.context.sqlstate === 'string') return at.context.sqlstate;
   }
   return undefined;
@@ -25,7 +26,7 @@ export function sqlstateOf(error: unknown): string | undefined {
  */
 export function toKajaError(error: unknown, location: string): KajaError {
   if (error instanceof KajaError) return error;
-  if (error instanceof pg.DatabaseError) return serverError(error, location);
+  if (error instanceof driver.DatabaseError) return serverError(error, location);
   const message = textOf(error);
   if (retryPolicyOf(error) === 'timed') {
     return new KajaError('connection-lost', `connection to ${location} was lost: ${message}`, {
@@ -43,7 +44,7 @@ export function toKajaError(error: unknown, location: string): KajaError {
 export function toConnectError(error: unknown, location: string): KajaError {
   if (error instanceof KajaError) return error;
   const base = { exitCode: EXIT.connect, cause: error } satisfies KajaErrorOptions;
-  if (error instanceof pg.DatabaseError) {
+  if (error instanceof driver.DatabaseError) {
     const state = error.code ?? '';
     const options = { ...base, context: { sqlstate: state, location } };
     const what = `cannot connect to ${location}: ${error.message}`;

@@ -1,5 +1,6 @@
 /** How result columns become JavaScript values. Set per connection; node-postgres' global table is never touched. */
-import pg from 'pg';
+import type pg from 'pg';
+import { driver } from './driver.ts';
 
 type Parse = (text: string) => unknown;
 
@@ -70,7 +71,7 @@ function parseArray(text: string, element: Parse): unknown[] {
 export const typeParsers: pg.CustomTypesConfig = {
   // pg declares one signature per known type; ours is the general one.
   getTypeParser: ((oid: number, format?: string) => {
-    if (format === 'binary') return pg.types.getTypeParser(oid, 'binary');
+    if (format === 'binary') return driver.types.getTypeParser(oid, 'binary');
     const element = array.get(oid);
     if (element) return (text: string) => parseArray(text, element);
     return scalar.get(oid) ?? asIs;

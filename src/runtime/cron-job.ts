@@ -1,5 +1,6 @@
 /** Calendar work as a service: compare schedules, nightly maintenance. */
 import nodeCron from 'node-cron';
+import { isCronExpression } from '../config/cron-syntax.ts';
 import { errorLine } from '../errors/error-line.ts';
 import { ConfigError } from '../errors/kaja-error.ts';
 import type { Log } from '../log/logger.ts';
@@ -21,7 +22,7 @@ export interface CronJobOptions {
 
 /** Refuse a schedule or a time zone that does not exist. */
 export function checkSchedule(schedule: string, timezone?: string): void {
-  if (!nodeCron.validate(schedule)) {
+  if (!isCronExpression(schedule)) {
     throw new ConfigError(`schedule "${schedule}" is not understood`, {
       hint: 'write five cron fields, or six with seconds first',
     });

@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -29,6 +30,16 @@ const SOURCES = [
   'test',
   'docs',
 ];
+
+const asUrl = (code: string): string => `data:text/javascript,${encodeURIComponent(code)}`;
+/** Module to import first: names everything that is loaded later, on stderr. */
+const LIST_LOADED = asUrl(`
+  import { register } from 'node:module';
+  register(${JSON.stringify(asUrl('export const load = (url, context, next) => { process._rawDebug(url); return next(url, context); }'))});
+  process.on('exit', () => {
+    if (process.moduleLoadList.some((one) => one.includes('undici'))) process._rawDebug('fetch is here');
+  });
+`);
 
 interface Lock {
   packages: Record<string, { dev?: boolean; optional?: boolean }>;
@@ -77,6 +88,21 @@ describe('the packed program', () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
     expect((await kaja('--version')).stdout).toContain(version);
     expect((await kaja('--help')).stdout).toContain('install');
+  });
+
+  it('loads for a command what that command needs, not more', async () => {
+    const ini = join(dir, 'nowhere.ini');
+    writeFileSync(ini, '[londiste]\ndb = host=127.0.0.1 port=1 dbname=x\nqueue_name = q\n');
+    const loaded = (...words: string[]): string =>
+      spawnSync(process.execPath, ['--import', LIST_LOADED, join(installed, 'dist', 'main.js'), ...words], {
+        encoding: 'utf8',
+      }).stderr;
+    const status = loaded(ini, 'status');
+    expect(status).toContain('cannot connect');
+    expect(status).toContain('/commands/status.js');
+    expect(status).not.toMatch(/\/commands\/(worker|compare|add-table)\.js|kysely|node-cron|fetch is here/);
+    expect(loaded('--version')).not.toMatch(/\/commands\/status\.js|node_modules\/(pg|pino)\b/);
+    expect(loaded('--help')).toContain('/commands/worker.js');
   });
 
   it('carries no tests, sources or source maps', () => {

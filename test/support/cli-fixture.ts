@@ -1,7 +1,7 @@
 /** A program with a few simple commands, to test the command line without databases. Started by tests as a process of its own. */
 
 import { runProgram } from '../../src/cli/run-program.ts';
-import { type AnyCommand, defineCommand, flag, list, text } from '../../src/commands/command.ts';
+import { defineCommand, flag, list, listedCommands, text } from '../../src/commands/command.ts';
 import { KajaError } from '../../src/errors/kaja-error.ts';
 import { sleep } from '../../src/runtime/sleep.ts';
 
@@ -123,15 +123,7 @@ const doctor = defineCommand({
 });
 
 /** The registry of the fixture. */
-export const fixtureCommands: readonly AnyCommand[] = [
-  addTable,
-  tables,
-  hold,
-  waitSync,
-  ticker,
-  queue,
-  doctor,
-];
+export const fixtureCommands = listedCommands([addTable, tables, hold, waitSync, ticker, queue, doctor]);
 
 if (process.argv[1] === import.meta.filename) {
   process.exitCode = await runProgram(process.argv.slice(2), fixtureCommands, {

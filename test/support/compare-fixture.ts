@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runProgram } from '../../src/cli/run-program.ts';
+import { listedCommands } from '../../src/commands/command.ts';
 import { compare } from '../../src/commands/compare.ts';
 import { repair } from '../../src/commands/repair.ts';
 import type { WorkerSettings } from '../../src/worker/worker-settings.ts';
@@ -59,7 +60,7 @@ export async function comparePair(
       let err = '';
       // Fix files go to the current directory.
       process.chdir(dir);
-      const code = await runProgram([ini, ...words], [compare, repair], {
+      const code = await runProgram([ini, ...words], listedCommands([compare, repair]), {
         stdout: { write: (text) => (out += text) },
         stderr: { write: (text) => (err += text) },
         env: {},

@@ -28,8 +28,14 @@ describe('generated parts', () => {
     },
   );
 
-  it('names every command', () => {
-    const shown = commands.filter((one) => !one.hidden).map((one) => one.name);
+  it('has every command under its own name in the registry', async () => {
+    for (const command of await commands.all()) {
+      expect(await commands.named(['nonsense', command.name])).toEqual([command]);
+    }
+  });
+
+  it('names every command', async () => {
+    const shown = (await commands.all()).filter((one) => !one.hidden).map((one) => one.name);
     expect(regionsOf(read('docs/commands.md')).sort()).toEqual(['globals', ...shown].sort());
   });
 

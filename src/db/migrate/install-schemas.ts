@@ -5,7 +5,6 @@ import type { Session } from '../session.ts';
 import { sqlstateOf } from '../sql-error.ts';
 import { CREATE_BOOKKEEPING, INSTALL_LOCK } from './bookkeeping.ts';
 import { type InstallPlan, planInstall } from './plan.ts';
-import { runMigrations } from './run-migrations.ts';
 import { runSqlFile } from './run-sql-file.ts';
 import { type InstallSource, readInstallSource } from './source.ts';
 import { type InstallState, readInstallState } from './state.ts';
@@ -84,6 +83,8 @@ async function install(
   // Bodies name tables and functions of files that come later.
   await session.query('set local check_function_bodies = off');
   if (plan.migrations.length > 0) {
+    // Kysely's hundreds of files are loaded by those who have something to migrate.
+    const { runMigrations } = await import('./run-migrations.ts');
     const applied = state.migrations.map((row) => row.name);
     await runMigrations(session, plan.migrations, applied, source.version, (file) => {
       tell({ kind: 'migration', schema: file.schema, text: `migration ${file.name}` });

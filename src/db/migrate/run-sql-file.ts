@@ -1,6 +1,6 @@
 /** Runs one SQL file and says where it failed. */
-import pg from 'pg';
 import { KajaError } from '../../errors/kaja-error.ts';
+import { driver } from '../driver.ts';
 import type { Session } from '../session.ts';
 import type { SqlFile } from './source.ts';
 
@@ -13,7 +13,7 @@ export async function runSqlFile(session: Session, file: SqlFile): Promise<void>
     await session.run(file.text);
   } catch (error) {
     if (!(error instanceof KajaError)) throw error;
-    const server = error.cause instanceof pg.DatabaseError ? error.cause : undefined;
+    const server = error.cause instanceof driver.DatabaseError ? error.cause : undefined;
     const line = server?.position ? `:${file.text.slice(0, Number(server.position)).split('\n').length}` : '';
     throw new KajaError(error.code, `${file.path}${line}: ${error.message}`, {
       cause: error.cause,

@@ -167,6 +167,13 @@ describe('grammar', () => {
   });
 });
 
+describe('advice', () => {
+  it('says what is wrong with a file', async () => {
+    expect((await kaja('', 'tables')).err).toMatch(/^kaja: config file not found: ''; /);
+    expect((await kaja(dir, 'tables')).err).toMatch(/^kaja: config file is a directory: \//);
+  });
+});
+
 describe('answers without a command', () => {
   it('prints version, sample inis and help', async () => {
     expect((await kaja('--version')).out).toMatch(/^kaja \d+\.\d+\.\d+\n$/);
@@ -175,9 +182,10 @@ describe('answers without a command', () => {
     expect((await kaja('--ini', '--set', 'queue_name=mine')).out).toMatch(/^queue_name = mine$/m);
     expect((await kaja('ticker', '--ini')).out).toMatch(/^\[pgqd\]\n/);
     const help = (await kaja('--help')).out;
-    for (const command of fixtureCommands) expect(help).toContain(`  ${command.name}`);
+    for (const command of await fixtureCommands.all()) expect(help).toContain(`  ${command.name}`);
     expect(help).toContain('kaja [options] CONFIG.ini COMMAND [args]');
     expect((await kaja('help')).out).toBe(help);
+    expect((await kaja('--version', '--help')).out).toBe(help);
   });
 
   it('prints help of a command from every direction', async () => {
