@@ -5,6 +5,7 @@ import { runProgram } from './cli/run-program.ts';
 import { commands } from './commands/registry.ts';
 import { EXIT } from './errors/codes.ts';
 import { errorLine, errorStack } from './errors/error-line.ts';
+import { redactText } from './errors/redact.ts';
 
 /** How long a command may take to let go after the second signal, milliseconds. */
 const KILL_GRACE_MS = 1000;
@@ -25,7 +26,12 @@ const onSurprise = (error: unknown): void => {
 };
 process.on('uncaughtException', onSurprise).on('unhandledRejection', onSurprise);
 
-const code = await runProgram(process.argv.slice(2), commands, {
+const words = process.argv.slice(2);
+// Everybody on the host may read the command line of a process.
+const title = ['kaja', ...words.map(redactText)].join(' ');
+if (title.includes('***')) process.title = title;
+
+const code = await runProgram(words, commands, {
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,

@@ -39,7 +39,7 @@ interface Provider {
 export async function createLeaf(request: CreateLeafRequest): Promise<CreateOutcome> {
   const { settings, log, signal } = request;
   await using local = await openHere(settings, signal);
-  if (await saysExists(local, request)) return 'exists';
+  if (await saysExists(local, request, 'leaf')) return 'exists';
   await checkPublicLocation(local, request);
   await using session = await openThere(request.providerLocation, settings, { signal, timeoutMs: 15_000 });
   const provider = { session, info: await needProvider(session, settings.queue) };

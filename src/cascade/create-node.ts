@@ -3,6 +3,7 @@ import { extendConnectionString } from '../config/connection-string.ts';
 import { installSchemas } from '../db/migrate/install-schemas.ts';
 import type { Session } from '../db/session.ts';
 import { errorLine } from '../errors/error-line.ts';
+import { KajaError } from '../errors/kaja-error.ts';
 import type { Log } from '../log/logger.ts';
 import { findExistingNode } from './node-info.ts';
 import type { NodeSettings } from './node-settings.ts';
@@ -24,11 +25,28 @@ export interface CreateRequest {
 /** What became of a request. */
 export type CreateOutcome = 'created' | 'exists';
 
-/** Is the database a node of the queue already? Then say so. */
-export async function saysExists(local: Session, request: CreateRequest): Promise<boolean> {
+/**
+ * Is the database the wanted node already? Then say so.
+ * @throws KajaError state-refused when it is another node of the queue: scripts that go on would work on the wrong one
+ */
+export async function saysExists(
+  local: Session,
+  request: CreateRequest,
+  type: 'root' | 'leaf',
+): Promise<boolean> {
   const info = await findExistingNode(local, request.settings.queue);
-  if (info) request.log.info(`Node is already initialized as ${info.type}`);
-  return info !== undefined;
+  if (!info) return false;
+  if (info.type !== type || info.name !== request.name) {
+    throw new KajaError(
+      'state-refused',
+      `Node is already initialized as ${info.type} ${info.name}, not as ${type} ${request.name}`,
+      {
+        hint: `one database holds one node of a queue; drop-node ${info.name} removes the one that is there`,
+      },
+    );
+  }
+  request.log.info(`Node is already initialized as ${info.type}`);
+  return true;
 }
 
 /**

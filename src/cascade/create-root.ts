@@ -24,7 +24,7 @@ export async function createRoot(request: CreateRequest): Promise<CreateOutcome>
   const { settings, name, publicLocation, log, signal } = request;
   const { queue, consumer } = settings;
   await using local = await openHere(settings, signal);
-  if (await saysExists(local, request)) return 'exists';
+  if (await saysExists(local, request, 'root')) return 'exists';
   await checkPublicLocation(local, request);
   await installHere(local, log);
   await local.transaction(async () => {

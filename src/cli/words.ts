@@ -129,7 +129,21 @@ function choose(words: readonly string[], commands: readonly AnyCommand[]): Choi
   return { iniIndex: 0, commandIndex: 1, problem: unknownCommand(second, commands) };
 }
 
+/** Londiste's commands that may be missing here; a similar name would be bad advice. */
+const OF_LONDISTE = new Set([
+  'change-provider',
+  'takeover',
+  'rename-node',
+  'resurrect',
+  'execute',
+  'check',
+  'fkeys',
+  'copy',
+]);
+
 function unknownCommand(name: string, commands: readonly AnyCommand[]): UsageError {
+  if (OF_LONDISTE.has(name))
+    return new UsageError(`${name} is not in this version`, { hint: 'use --help for help' });
   const near = nearestWord(
     name,
     commands.map((one) => one.name),

@@ -36,7 +36,7 @@ export const nodeInfo = defineCommand({
         public: member ? redactLocation(member.location) : null,
         provider: isRoot ? null : redactLocation(info.providerLocation),
       },
-      combinedQueue: info.combinedQueue,
+      combined_queue: info.combinedQueue,
     });
   },
 });

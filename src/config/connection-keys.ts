@@ -114,7 +114,7 @@ function readQuoted(text: string, start: number, key: string): { value: string; 
     if (char === '\\') value += text.charAt(++at);
     else value += char;
   }
-  throw locationError(`connection string: the quote after ${key}= is not closed`);
+  throw locationError(`connection string: the quoted value of keyword ${key} has no end`);
 }
 
 function readBare(text: string, start: number): { value: string; end: number } {

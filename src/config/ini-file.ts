@@ -116,7 +116,7 @@ function sectionName(body: string, where: string): string {
 function parseEntry(body: string, file: string, line: number): IniEntry {
   const match = /^([^=:]*?)\s*[=:]\s*(.*)$/s.exec(body);
   if (!match?.[1]) {
-    throw new ConfigError(`${file}:${line}: no "key = value" here`, { hint: 'comments start with # or ;' });
+    throw new ConfigError(`${file}:${line}: no "key = value" here`, { hint: 'comments start with ; or #' });
   }
   return { key: match[1].toLowerCase(), raw: match[2] ?? '', file, line };
 }

@@ -282,7 +282,10 @@ export async function openSession(
   options: SessionOptions,
 ): Promise<Session> {
   const spec = typeof location === 'string' ? parseConnectionString(location, process.env) : undefined;
-  const configs = spec ? toClientConfigs(spec) : (location as readonly pg.ClientConfig[]);
+  const warnings: string[] = [];
+  const configs = spec
+    ? toClientConfigs(spec, (text) => warnings.push(text))
+    : (location as readonly pg.ClientConfig[]);
   const place = spec ? describeLocation(spec) : describeConfigs(configs);
   const connected = await connect({
     configs,
@@ -291,6 +294,10 @@ export async function openSession(
     limits: options,
     targetSessionAttrs: spec?.targetSessionAttrs,
     signal: options.signal,
+  }).catch((error: unknown) => {
+    // A password file that was passed over explains why there was no password.
+    if (!(error instanceof KajaError) || error.code !== 'auth-failed' || !warnings[0]) throw error;
+    throw new KajaError('auth-failed', error.message, { cause: error, hint: warnings[0] });
   });
   return new Session(connected, place, options);
 }

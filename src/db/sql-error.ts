@@ -105,7 +105,11 @@ function serverError(error: pg.DatabaseError, location: string): KajaError {
   if (state === '57014') return new KajaError('timeout', message, options);
   if (/^(?:08|57P)/.test(state)) return new KajaError('connection-lost', message, options);
   if (isTimedCode(state)) return new KajaError('sql-retryable', message, options);
-  if (/^(?:3F000|42P01|42883)$/.test(state) && OUR_SCHEMAS.test(error.message)) {
+  if (state === '3F000' && OUR_SCHEMAS.test(error.message)) {
+    const hint = 'create the node first: create-root or create-leaf; without nodes, run kaja install';
+    return new KajaError('not-installed', `kaja is not installed in ${location}`, { ...options, hint });
+  }
+  if (/^(?:42P01|42883)$/.test(state) && OUR_SCHEMAS.test(error.message)) {
     return new KajaError('not-installed', message, { ...options, hint: undefined });
   }
   return new KajaError('sql-failed', message, options);

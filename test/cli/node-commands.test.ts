@@ -134,6 +134,9 @@ describe('create', () => {
       );
       expect(wrong.err).not.toContain('hunter2');
       expectOneLine(await create(''), 4, /the server asks for a password and none is given/);
+      const passfile = join(cluster.dir, 'open.pgpass');
+      writeFileSync(passfile, '*:*:*:*:right\n', { mode: 0o644 });
+      expectOneLine(await create(` passfile=${passfile}`), 4, /none is given; password file .*mode to 0600/);
       // With the right one it is only no node.
       expectOneLine(await create(' password=right'), 5, /kaja is not installed in postgres/);
     } finally {
@@ -258,7 +261,19 @@ describe('read', () => {
 
   it('answers with one line on a database without node or without kaja', async () => {
     const bare = set.ini(await set.database(), 'nobody');
-    for (const command of ['status', 'members', 'node-info', 'node-status', 'pause', 'wait-root']) {
+    for (const command of [
+      'status',
+      'members',
+      'node-info',
+      'node-status',
+      'pause',
+      'wait-root',
+      'worker',
+      'tables',
+      'seqs',
+      'compare',
+      'missing',
+    ]) {
       expectOneLine(await kaja(bare, command), 5, /kaja is not installed in .*; create the node first/);
     }
     const other = ['--set', 'queue_name=other'];

@@ -43,8 +43,13 @@ describe.each(serverCount() > 1 ? [0, -1] : [0])('create on server %i', (server)
       info: [{ node_type: 'root', node_name: 'r', worker_name: 'r_w' }],
       locations: [{ node_name: 'r', node_location: db.url, dead: false }],
     });
-    expect(await createRoot(set.request(db, 'other'))).toBe('exists');
-    expect(await createLeaf(set.leafRequest(db, 'other', db))).toBe('exists');
+    expect(await createRoot(set.request(db, 'r'))).toBe('exists');
+    await expect(createRoot(set.request(db, 'other'))).rejects.toThrow(
+      'Node is already initialized as root r, not as root other',
+    );
+    await expect(createLeaf(set.leafRequest(db, 'r', db))).rejects.toThrow(
+      'Node is already initialized as root r, not as leaf r',
+    );
     expect(set.messages).toContain('Node is already initialized as root');
     expect(await nodeTables(db)).toEqual(before);
   });

@@ -168,6 +168,13 @@ describe('grammar', () => {
 });
 
 describe('advice', () => {
+  it('tells commands of Londiste that are missing from misspelt ones', async () => {
+    expect((await kaja(ini, 'takeover', 'n1')).err).toBe(
+      'kaja: takeover is not in this version; use --help for help\n',
+    );
+    expect((await kaja(ini, 'tabels')).err).toContain('did you mean tables?');
+  });
+
   it('says what is wrong with a file', async () => {
     expect((await kaja('', 'tables')).err).toMatch(/^kaja: config file not found: ''; /);
     expect((await kaja(dir, 'tables')).err).toMatch(/^kaja: config file is a directory: \//);

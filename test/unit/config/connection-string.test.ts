@@ -43,7 +43,7 @@ describe('keyword form', () => {
   it.each([
     ['host', 'connection string has no keyword=value pair at its start'],
     ['host=a secretvalue', 'connection string: "=" is missing after pair 1'],
-    ["host='a", 'the quote after host= is not closed'],
+    ["host='a", 'the quoted value of keyword host has no end'],
     ['hots=a', 'unknown keyword "hots" in connection string; did you mean host?'],
     ['host=a port=x', 'port in connection string must be a number'],
     ['host=a,b port=1,2,3', 'has 2 hosts but 3 ports'],
