@@ -115,7 +115,7 @@ export async function copyOut(
     } catch (error) {
       if (!ended) await drain(session, stream, settled);
       // Mapped here because the taker's error may belong to another session.
-      throw error === failure ? toKajaError(error, session.location) : error;
+      throw error === failure ? toKajaError(error, session.location, session.facts.user) : error;
     } finally {
       wake.release();
     }
@@ -165,7 +165,7 @@ export function openCopyIn(session: Session, sql: string): CopyIn {
   const opened = session.guard(async () => {
     const stream = session.client.query(copyFrom(sql, { highWaterMark: HIGH_WATER_BYTES }));
     stream.on('error', (error) => {
-      failure ??= toKajaError(error, session.location);
+      failure ??= toKajaError(error, session.location, session.facts.user);
       release();
     });
     stream.once('finish', release);

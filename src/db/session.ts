@@ -132,7 +132,7 @@ export class Session implements AsyncDisposable {
       return await work();
     } catch (error) {
       if (this.#signal?.aborted) throw this.#aborted();
-      throw toKajaError(error, this.location);
+      throw toKajaError(error, this.location, this.facts.user);
     } finally {
       this.#running--;
     }

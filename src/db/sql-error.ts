@@ -4,6 +4,7 @@ import { EXIT } from '../errors/codes.ts';
 import { KajaError, type KajaErrorOptions } from '../errors/kaja-error.ts';
 import { isTimedCode, retryPolicyOf } from '../errors/retry-policy.ts';
 import { driver } from './driver.ts';
+import { grantHint } from './grant-hint.ts';
 
 /** SQLSTATE classes our own SQL functions raise in: queue, node, replication, kaja. */
 const OWN_SQLSTATE = /^(?:PQ|PN|PR|KJ)[0-9A-Z]{3}$/;
@@ -23,10 +24,11 @@ export function sqlstateOf(error: unknown): string | undefined {
  * Map a failure while a session is open.
  * @param error whatever the driver threw; ours pass unchanged
  * @param location description of the database without password
+ * @param role who works there, for advice about rights
  */
-export function toKajaError(error: unknown, location: string): KajaError {
+export function toKajaError(error: unknown, location: string, role: string): KajaError {
   if (error instanceof KajaError) return error;
-  if (error instanceof driver.DatabaseError) return serverError(error, location);
+  if (error instanceof driver.DatabaseError) return serverError(error, location, role);
   const message = textOf(error);
   if (retryPolicyOf(error) === 'timed') {
     return new KajaError('connection-lost', `connection to ${location} was lost: ${message}`, {
@@ -80,7 +82,7 @@ function textOf(error: unknown): string {
   return error instanceof Error ? error.message || error.name : String(error);
 }
 
-function serverError(error: pg.DatabaseError, location: string): KajaError {
+function serverError(error: pg.DatabaseError, location: string, role: string): KajaError {
   const state = error.code ?? 'XX000';
   const own = OWN_SQLSTATE.test(state);
   // Details of data and constraint errors quote row values, which must not reach logs.
@@ -100,7 +102,10 @@ function serverError(error: pg.DatabaseError, location: string): KajaError {
   };
   if (own) return new KajaError(state, message, { ...options, exitCode: EXIT.refused });
   if (state === 'P0001') return new KajaError('state-refused', message, options);
-  if (state === '42501') return new KajaError('permission-denied', message, options);
+  if (state === '42501') {
+    const hint = options.hint ?? grantHint(error.message, role);
+    return new KajaError('permission-denied', message, { ...options, hint });
+  }
   if (state === '55P03') return new KajaError('lock-timeout', message, options);
   if (state === '57014') return new KajaError('timeout', message, options);
   if (/^(?:08|57P)/.test(state)) return new KajaError('connection-lost', message, options);

@@ -210,6 +210,29 @@ describe.each(serverCount() > 1 ? [0, -1] : [0])('session on server %i', (server
     });
   });
 
+  it('says which GRANT helps', async () => {
+    const name = `Poor ${db.name}`;
+    await db.sql(`create role "${name}" login; create schema closed; create table public.rich (id int)`);
+    try {
+      const location = new URL(db.url);
+      location.username = encodeURIComponent(name);
+      await using session = await openSession(location.href, { purpose: 'admin' });
+      const hints: Record<string, string> = {
+        'create schema mine': `grant create, temporary on database ${db.name} to "${name}"`,
+        'create table closed.t ()': `grant usage, create on schema closed to "${name}"`,
+        'select from public.rich': `grant … on rich to "${name}"`,
+        'alter table public.rich add a int': `use the role that owns rich, or have that role granted to "${name}"`,
+      };
+      for (const [sql, hint] of Object.entries(hints)) {
+        const failure = await failureOf(session.query(sql));
+        expect(failure).toMatchObject({ code: 'permission-denied', exitCode: 5 });
+        expect(failure.hint).toContain(hint);
+      }
+    } finally {
+      await db.sql(`drop role "${name}"`);
+    }
+  });
+
   it('tries further servers when the first does not answer', async () => {
     const { hostname, port, username } = new URL(db.url);
     const second = await openSession(
