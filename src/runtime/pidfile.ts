@@ -1,5 +1,6 @@
 /** Pid files with Londiste's rules: a live process refuses a second start, a dead one's file is taken over. */
 import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { KajaError } from '../errors/kaja-error.ts';
 
 /** A pidfile that belongs to this process. */
@@ -111,8 +112,11 @@ function removeIfThere(path: string): void {
   }
 }
 
-const unusable = (path: string, cause: unknown): KajaError =>
-  new KajaError('pidfile-unusable', `pidfile ${path} cannot be used: ${(cause as Error).message}`, { cause });
+function unusable(path: string, cause: unknown): KajaError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const why = code === 'ENOENT' ? `there is no directory ${dirname(path)}` : message;
+  return new KajaError('pidfile-unusable', `pidfile ${path} cannot be used: ${why}`, { cause });
+}
 
 /**
  * Send a signal to the process of a pidfile: -r SIGHUP, -s SIGINT, -k SIGTERM.

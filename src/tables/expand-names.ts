@@ -32,8 +32,18 @@ export interface NoteLog {
   warn(message: string): void;
 }
 
-/** `schema.name` of a word. */
-export const fullName = (word: string): string => formatFqName(parseFqName(word));
+/**
+ * `schema.name` of a word.
+ * @throws UsageError when one of them is empty
+ */
+export function fullName(word: string): string {
+  const name = parseFqName(word);
+  if (name.schema === '' || name.name === '')
+    throw new UsageError(`'${word}' is no name`, {
+      hint: 'names are written as schema.table, without quotes',
+    });
+  return formatFqName(name);
+}
 
 function patternOf(word: string): RegExp {
   const escaped = fullName(word).replace(/[.+^${}()|[\]\\]/g, '\\$&');

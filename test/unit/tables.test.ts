@@ -32,6 +32,10 @@ describe('chooseNames', () => {
     expect(choose(['a', 'a*', 'public.a']).names).toEqual(['public.a', 'public.ab']);
   });
 
+  it('refuses what has no name', () => {
+    for (const word of ['', '.', 'app.', '.a']) expect(() => choose([word])).toThrow(`'${word}' is no name`);
+  });
+
   it('prefers a name that is really spelt with a star, and keeps dots literal', () => {
     expect(choose(['app.x*y']).names).toEqual(['app.x*y']);
     expect(choose(['app.x?y']).names).toEqual(['app.x*y', 'app.x1y']);

@@ -137,7 +137,7 @@ describe('grammar', () => {
       'kaja: too many arguments. Expected 0 arguments but got 2; see kaja tables --help\n',
     ],
     [['--set', 'x', '--ini'], 2, 'kaja: --set needs key=value; see kaja --help\n'],
-    [['-s'], 2, 'kaja: need config file; kaja -s CONFIG.ini\n'],
+    [['-s'], 2, 'kaja: need config file; give the one whose pidfile counts, as in kaja -s CONFIG.ini\n'],
     [['-s', '-k', 'x.ini'], 2, 'kaja: only one of -r, -s, -k can be given; see kaja --help\n'],
     [['-s', 'no.ini'], 3, 'kaja: config file not found: no.ini; kaja --ini prints a sample\n'],
   ])('answers %j with exit code %i and one line', async (words, code, line) => {
