@@ -6,7 +6,10 @@ import { isTimedCode, retryPolicyOf } from '../errors/retry-policy.ts';
 
 /** SQLSTATE classes our own SQL functions raise in: queue, node, replication, kaja. */
 const OWN_SQLSTATE = /^(?:PQ|PN|PR|KJ)[0-9A-Z]{3}$/;
-const OUR_SCHEMAS = /"(?:pgq|pgq_node|londiste|kaja)"|\b(?:pgq|pgq_node|londiste|kaja)\./;
+const OUR_SCHEMAS =
+  /"(?:pgq|pgq_coop|pgq_ext|pgq_node|londiste|kaja)"|\b(?:pgq|pgq_coop|pgq_ext|pgq_node|londiste|kaja)\./;
+/* PgQ's C functions report all they refuse as XX000, and so do ours that stand for them. */
+const RAISED = /^(?:exec_stmt_raise|pgq_)/;
 const SSL_FAILURE = /SSL|TLS|certificate|self.signed|ERR_TLS|ERR_SSL/i;
 
 /** The five-character SQLSTATE of a server's error, also when it is wrapped in ours. */
@@ -98,7 +101,8 @@ function serverError(error: pg.DatabaseError, location: string): KajaError {
     },
   };
   if (own) return new KajaError(state, message, { ...options, exitCode: EXIT.refused });
-  if (state === 'P0001') return new KajaError('state-refused', message, options);
+  if (state === 'P0001' || (state === 'XX000' && RAISED.test(error.routine ?? '')))
+    return new KajaError('state-refused', message, options);
   if (state === '42501') return new KajaError('permission-denied', message, options);
   if (state === '55P03') return new KajaError('lock-timeout', message, options);
   if (state === '57014') return new KajaError('timeout', message, options);
