@@ -1,22 +1,26 @@
--- Rights in schema kaja: what readers, tickers and copies of a queue call. Functions not named here are the owner's.
+-- Rights in schema kaja: what readers, tickers and copies of a queue call. Functions not named here are for the owner and pgq_admin.
+-- Trigger functions keep the server's default: who attaches a partition needs the right to the ones its table has.
 -- pgq.batch_event_sql and others of PgQ's own functions run some of these with the caller's rights.
 do $$
 declare
     v_reader constant text[] := array['next_batch', 'event_range_sql', 'queue_event_tables'];
-    v_admin constant text[] := array['poll_ticks', 'lock_ticks', 'unlock_ticks', 'tick_at_snapshot'];
     v_owner constant text[] := array['queue_insert_tick', 'queue_snapshot', 'queue_holds_events', 'sync_current_table'];
-    v_public constant text[] := array['queue_event_seq'];
+    -- What pgq's trigger functions call: whoever changes a table runs them. They change nothing and show nothing of others.
+    v_public constant text[] := array['queue_event_seq', 'trigger_args', 'trigger_columns', 'trigger_expression', 'trigger_json_row',
+        'trigger_json_type', 'trigger_override', 'trigger_relation_facts', 'trigger_row', 'trigger_row_values', 'trigger_same_value',
+        'trigger_sql_insert', 'trigger_truncate', 'trigger_urlencode', 'trigger_urlencode_ascii', 'trigger_urlencode_row'];
     v_grant record;
 begin
     grant usage on schema kaja to public;
     for v_grant in
         select format('revoke all on function %s from public', p.oid::regprocedure) as statement
           from pg_catalog.pg_proc p
-         where p.pronamespace = 'kaja'::regnamespace and p.proname = any (v_reader || v_admin || v_owner || v_public)
+         where p.pronamespace = 'kaja'::regnamespace and p.prorettype <> 'trigger'::regtype
         union all
         select format('grant execute on function %s to %s', p.oid::regprocedure, g.grantee)
-          from (values ('public', v_public), ('pgq_reader', v_reader), ('pgq_admin', v_admin)) g(grantee, names)
-          join pg_catalog.pg_proc p on p.proname = any (g.names) and p.pronamespace = 'kaja'::regnamespace
+          from (values ('public', v_public), ('pgq_reader', v_reader), ('pgq_admin', null)) g(grantee, names)
+          join pg_catalog.pg_proc p on p.pronamespace = 'kaja'::regnamespace and p.prorettype <> 'trigger'::regtype
+           and coalesce(p.proname = any (g.names), p.proname <> all (v_owner))
          where g.grantee = 'public' or exists (select 1 from pg_catalog.pg_roles r where r.rolname = g.grantee)
     loop
         execute v_grant.statement;

@@ -8,10 +8,7 @@ declare
     v_admin constant text[] := array['ticker', 'maint_retry_events', 'maint_rotate_tables_step1', 'maint_rotate_tables_step2',
         'maint_tables_to_vacuum', 'maint_operations', 'upgrade_schema', '_create_roles', 'grant_perms', '_grant_perms_from', 'tune_storage',
         'seq_setval', 'create_queue', 'drop_queue', 'set_queue_config', 'insert_event_raw', 'event_retry_raw'];
-    -- What the trigger functions call: whoever changes a table runs them, and shall read their messages.
-    v_public constant text[] := array['seq_getval', 'get_queue_info', 'get_consumer_info', 'quote_fqname', 'version',
-        '_row_values', '_urlencode', '_urlencode_ascii', '_urlencode_row', '_json_row', '_json_type', '_sql_insert', '_relation_facts', '_same_value',
-        '_trigger_args', '_trigger_expression', '_trigger_override', '_trigger_truncate', '_trigger_row'];
+    v_public constant text[] := array['seq_getval', 'get_queue_info', 'get_consumer_info', 'quote_fqname', 'version'];
     v_grant record;
 begin
     perform pgq._create_roles();

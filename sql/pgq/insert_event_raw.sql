@@ -18,17 +18,17 @@ begin
       from pgq.queue q where q.queue_name = insert_event_raw.queue_name;
     if not found then
         if queue_name is null then
-            raise exception 'Queue name must not be NULL';
+            raise exception 'Queue name must not be NULL' using errcode = 'XX000';
         end if;
-        raise exception 'No such queue';
+        raise exception 'No such queue' using errcode = 'XX000';
     end if;
     if v_queue.queue_disable_insert and current_setting('session_replication_role') <> 'replica' then
-        raise exception 'Insert into queue disallowed';
+        raise exception 'Insert into queue disallowed' using errcode = 'XX000';
     end if;
     if v_queue.queue_per_tx_limit >= 0 then
         v_count := coalesce(nullif(current_setting('kaja.tx_events_' || v_queue.queue_id, true), '')::int, 0) + 1;
         if v_count > v_queue.queue_per_tx_limit then
-            raise exception 'Queue ''%'' allows max % events from one TX', queue_name, v_queue.queue_per_tx_limit;
+            raise exception 'Queue ''%'' allows max % events from one TX', queue_name, v_queue.queue_per_tx_limit using errcode = 'XX000';
         end if;
         perform set_config('kaja.tx_events_' || v_queue.queue_id, v_count::text, true);
     end if;

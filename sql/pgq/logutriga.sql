@@ -22,28 +22,28 @@ begin
     end if;
 
     if tg_op = 'TRUNCATE' or tg_level = 'STATEMENT' or tg_nargs = 0 then
-        v_event := pgq._trigger_truncate('u', tg_relid, tg_table_schema, tg_table_name, tg_when, tg_op, tg_argv);
+        v_event := kaja.trigger_truncate('u', tg_relid, tg_table_schema, tg_table_name, tg_when, tg_op, tg_argv);
     elsif tg_op = 'DELETE' then
         -- OLD and NEW are only touched where they exist: the plan of an expression keeps the type it saw first.
         v_json := pg_catalog.row_to_json(old);
         v_names := array(select pg_catalog.json_object_keys(v_json));
-        v_event := pgq._trigger_row('u', tg_relid, tg_table_schema, tg_table_name, tg_when, tg_op, tg_argv, v_names,
+        v_event := kaja.trigger_row('u', tg_relid, tg_table_schema, tg_table_name, tg_when, tg_op, tg_argv, v_names,
                                     old::text, v_json, null, null);
         if tg_nargs > 1 and v_event is not null then
-            v_event := pgq._trigger_override(v_event, tg_argv[1:], v_names, old);
+            v_event := kaja.trigger_override(v_event, tg_argv[1:], v_names, old);
         end if;
     else
         v_json := pg_catalog.row_to_json(new);
         v_names := array(select pg_catalog.json_object_keys(v_json));
         if tg_op = 'INSERT' then
-            v_event := pgq._trigger_row('u', tg_relid, tg_table_schema, tg_table_name, tg_when, tg_op, tg_argv, v_names,
+            v_event := kaja.trigger_row('u', tg_relid, tg_table_schema, tg_table_name, tg_when, tg_op, tg_argv, v_names,
                                         new::text, v_json, null, null);
         else
-            v_event := pgq._trigger_row('u', tg_relid, tg_table_schema, tg_table_name, tg_when, tg_op, tg_argv, v_names,
+            v_event := kaja.trigger_row('u', tg_relid, tg_table_schema, tg_table_name, tg_when, tg_op, tg_argv, v_names,
                                         new::text, v_json, old::text, pg_catalog.row_to_json(old));
         end if;
         if tg_nargs > 1 and v_event is not null then
-            v_event := pgq._trigger_override(v_event, tg_argv[1:], v_names, new);
+            v_event := kaja.trigger_override(v_event, tg_argv[1:], v_names, new);
         end if;
     end if;
     if v_event is not null then

@@ -1,7 +1,7 @@
 -- Store ticks. Every form takes the queue's tick lock first, then reads the newest tick and takes the snapshot.
 
 -- Tick with id, time and event sequence from elsewhere (external ticker). Returns i_tick_id.
--- Errors: queue not found or ticker disabled; 23505 for an id that exists; 55000 if the tick would not follow the newest one.
+-- Errors: queue not found or ticker disabled; 23502 for a null; 23505 for an id that exists; 55000 if the tick would not follow the newest one.
 create or replace function pgq.ticker(i_queue_name text, i_tick_id bigint, i_orig_timestamp timestamptz, i_event_seq bigint)
 returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -13,6 +13,10 @@ begin
      where q.queue_name = i_queue_name and q.queue_external_ticker and not q.queue_ticker_paused;
     if not found then
         raise exception 'queue not found or ticker disabled: %', i_queue_name;
+    end if;
+    if i_tick_id is null or i_orig_timestamp is null then
+        raise not_null_violation using message = format('null value in column "%s" of relation "tick" violates not-null constraint',
+            case when i_tick_id is null then 'tick_id' else 'tick_time' end);
     end if;
     perform pgq._tick_lock(v_queue.queue_id);
     if kaja.queue_insert_tick(v_queue.queue_id, i_tick_id, i_orig_timestamp, i_event_seq) is null then

@@ -8,7 +8,10 @@ import { grantHint } from './grant-hint.ts';
 
 /** SQLSTATE classes our own SQL functions raise in: queue, node, replication, kaja. */
 const OWN_SQLSTATE = /^(?:PQ|PN|PR|KJ)[0-9A-Z]{3}$/;
-const OUR_SCHEMAS = /"(?:pgq|pgq_node|londiste|kaja)"|\b(?:pgq|pgq_node|londiste|kaja)\./;
+const OUR_SCHEMAS =
+  /"(?:pgq|pgq_coop|pgq_ext|pgq_node|londiste|kaja)"|\b(?:pgq|pgq_coop|pgq_ext|pgq_node|londiste|kaja)\./;
+/* PgQ's C functions report all they refuse as XX000, and so do ours that stand for them. */
+const RAISED = /^(?:exec_stmt_raise|pgq_)/;
 const SSL_FAILURE = /SSL|TLS|certificate|self.signed|ERR_TLS|ERR_SSL/i;
 
 /** The five-character SQLSTATE of a server's error, also when it is wrapped in ours. */
@@ -101,11 +104,12 @@ function serverError(error: pg.DatabaseError, location: string, role: string): K
     },
   };
   if (own) return new KajaError(state, message, { ...options, exitCode: EXIT.refused });
-  if (state === 'P0001') return new KajaError('state-refused', message, options);
-  if (state === '42501') {
-    const hint = options.hint ?? grantHint(error.message, role);
-    return new KajaError('permission-denied', message, { ...options, hint });
-  }
+    if (state === 'P0001' || (state === 'XX000' && RAISED.test(error.routine ?? '')))
+      return new KajaError('state-refused', message, options);
+    if (state === '42501') {
+      const hint = options.hint ?? grantHint(error.message, role);
+      return new KajaError('permission-denied', message, { ...options, hint });
+    }
   if (state === '55P03') return new KajaError('lock-timeout', message, options);
   if (state === '57014') return new KajaError('timeout', message, options);
   if (/^(?:08|57P)/.test(state)) return new KajaError('connection-lost', message, options);

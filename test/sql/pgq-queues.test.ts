@@ -153,7 +153,10 @@ describe.each(SERVERS)('queues on the %s', (_name, server) => {
     expect((await failure(db, `select pgq.insert_event(null, 't', 'd')`)).message).toBe(
       'Queue name must not be NULL',
     );
-    expect((await failure(db, `select pgq.insert_event('nope', 't', 'd')`)).message).toBe('No such queue');
+    expect(await failure(db, `select pgq.insert_event('nope', 't', 'd')`)).toEqual({
+      message: 'No such queue',
+      code: 'XX000',
+    });
     expect((await failure(db, `select pgq.current_event_table('nope')`)).message).toBe(
       'Event queue not found',
     );

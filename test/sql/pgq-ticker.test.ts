@@ -116,6 +116,15 @@ describe.each(SERVERS)('ticker on the %s', (_name, server) => {
     ).toEqual([{ day: '2020-01-01', seq: 100 }]);
     expect(await insert(db, 'external', 'x')).toBe('101');
     expect(await failure(db, call, [10, 200])).toMatchObject({ code: '23505' });
+    for (const [id, seq] of [
+      [null, 200],
+      [20, null],
+    ])
+      expect(await failure(db, call, [id, seq])).toMatchObject({ code: '23502' });
+    expect(await failure(db, `select pgq.ticker('external', 20, null, 200)`)).toEqual({
+      code: '23502',
+      message: 'null value in column "tick_time" of relation "tick" violates not-null constraint',
+    });
     expect(await failure(db, call, [9, 200])).toMatchObject({ code: '55000' });
     expect(await value(db, call, [11, 50])).toBe('11');
     expect(await insert(db, 'external', 'x')).toBe('102');

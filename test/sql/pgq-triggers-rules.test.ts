@@ -192,6 +192,57 @@ describe.each([
     ]);
   });
 
+  it('find names with blanks and commas in lists, as PgQ does', async () => {
+    await db.sql(`create table ls("c d" int, "e,f" int, g int, c int, primary key ("c d"))`);
+    await putTriggers(db, 'ls', `'ignore=e,f c d'`, ['u']);
+    await db.sql(`insert into ls values (1, 2, 3, 4)`);
+    await putTriggers(db, 'ls', `'pkey=g, c d'`, ['s']);
+    await db.sql(`update ls set "e,f" = 5; delete from ls`);
+    expect(await take(db, 'u')).toEqual(['I:c d|g=3|public.ls']);
+    expect(await take(db, 's')).toEqual([
+      `U|"e,f"='5' where "c d"='1' and g='3' and c='4'|public.ls`,
+      `D|"c d"='1' and g='3' and c='4'|public.ls`,
+    ]);
+    // c stands alone in "c d", so that it is part of the key too, and may not change
+    expect(await failure(db, `insert into ls values (1, 2, 3, 4); update ls set c = 5`)).toBe(
+      'primary key update not allowed',
+    );
+  });
+
+  it('tell of a changed key first, and of a null in the key only if there is something to log', async () => {
+    await db.sql(`create table nk(k text, v text, w text)`);
+    await putTriggers(db, 'nk', `'pkey=k', 'ignore=w'`, ['s']);
+    await db.sql(`insert into nk values (null, 'a', 'b'); update nk set w = 'c'`);
+    expect(await failure(db, `update nk set v = 'x'`)).toBe('logtriga: Unexpected NULL key value');
+    expect(await failure(db, `update nk set k = 'x'`)).toBe('primary key update not allowed');
+    expect(await take(db, 's')).toEqual([`I|(k,v) values (null,'a')|public.nk`]);
+  });
+
+  it('work whatever standard_conforming_strings says', async () => {
+    await db.sql(`create table sc(id int primary key, v text)`);
+    await putTriggers(db, 'sc', `'ignore=x', 'pkey=id', 'ev_extra3=upper($$a$$)'`);
+    // A session of its own: function bodies are parsed under the setting that holds at their first call.
+    const client = await db.connect();
+    await client.query(`set standard_conforming_strings = off; set escape_string_warning = off`);
+    await client.query(`insert into sc values (1, E'a,"b\\\\é')`);
+    await client.query(`update sc set v = E'c\\\\,"'`);
+    expect((await take(db, 'u')).map((event) => event.split('|')[1])).toEqual([
+      'id=1&v=a%2c%22b%5c%c3%a9',
+      'id=1&v=c%5c%2c%22',
+    ]);
+    expect((await take(db, 's'))[1]).toBe(`U|v=E'c\\\\,"' where id='1'|public.sc|~|A`);
+    expect((await take(db, 'j'))[1]).toContain(`{"id":1,"v":"c\\\\,\\""}`);
+  });
+
+  it('report errors with the code of C functions', async () => {
+    await db.sql(`create table ec(id int)`);
+    await putTriggers(db, 'ec', `'bad'`, ['u']);
+    await expect(db.sql(`insert into ec values (1)`)).rejects.toMatchObject({
+      code: 'XX000',
+      message: 'bad param to pgq trigger',
+    });
+  });
+
   it('write with the rights of who changes the table', async () => {
     await db.sql(`create table ri(id int primary key)`);
     await putTriggers(db, 'ri', '', ['u']);

@@ -98,10 +98,14 @@ async function freePort(): Promise<number> {
  * Create and start a server.
  * @param major PostgreSQL major version
  * @param settings lines for postgresql.conf that override the test defaults
+ * @param bin folder with other binaries of that version, for example of a Linux distribution
  * @returns the running server, superuser `postgres`, trust authentication on 127.0.0.1
  */
-export async function startCluster(major: Major, settings: ClusterSettings = {}): Promise<Cluster> {
-  const bin = binariesOf(major);
+export async function startCluster(
+  major: Major,
+  settings: ClusterSettings = {},
+  bin: string = binariesOf(major),
+): Promise<Cluster> {
   accessSync(join(bin, 'postgres'), constants.X_OK);
   const dir = mkdtempSync(join(tmpdir(), `kaja-pg${major}-`));
   const data = join(dir, 'data');

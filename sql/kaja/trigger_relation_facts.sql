@@ -3,10 +3,11 @@
 --   2  JSON classes, a character per column: d number, b boolean, t date or time, s string
 --   3  comparison classes, a character per column: x by text, n numeric, f float, i interval, o by the type's operator
 --   4  names of the primary key's columns in key order, joined by comma; 5 the same as array literal
+--   6  names of columns with commas or white space in them, as array literal
 -- The facts are kept in a setting that lives as long as the transaction, so that not every row reads the catalog. They are read
 -- anew for every statement of the client. DDL between two statements of one client message is seen by the column names
 -- i_names, the file and the key that the server itself would use to identify rows.
-create or replace function pgq._relation_facts(i_relid oid, i_names text[]) returns text[]
+create or replace function kaja.trigger_relation_facts(i_relid oid, i_names text[]) returns text[]
 language plpgsql as $$
 declare
     v_facts text[] := nullif(pg_catalog.current_setting('kaja.facts_' || i_relid, true), '')::text[];
@@ -42,6 +43,7 @@ begin
       cross join lateral unnest(i.indkey) with ordinality as k (attnum, n)
       join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
      where i.indrelid = i_relid and i.indisprimary and k.n <= i.indnkeyatts;
+    v_facts := v_facts || array(select n from unnest(i_names) n where n ~ E'[,\\s]')::text;
     perform pg_catalog.set_config('kaja.facts_' || i_relid, v_facts::text, true);
     return v_facts;
 end;

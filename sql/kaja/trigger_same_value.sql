@@ -1,6 +1,6 @@
--- Do two values of a column count as the same? i_class: comparison class of the column, see pgq._relation_facts.
+-- Do two values of a column count as the same? i_class: comparison class of the column, see kaja.trigger_relation_facts.
 -- The type's own equality decides, as in `where`; types without one, and arrays, are compared as text.
-create or replace function pgq._same_value(i_relid oid, i_name text, i_class text, i_old text, i_new text) returns boolean
+create or replace function kaja.trigger_same_value(i_relid oid, i_name text, i_class text, i_old text, i_new text) returns boolean
 language plpgsql stable as $$
 declare
     v_type     record;

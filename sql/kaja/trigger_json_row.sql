@@ -1,6 +1,6 @@
--- A row as JSON object in jsontriga's form. i_classes: one character per column, see pgq._relation_facts; i_json: the row as
+-- A row as JSON object in jsontriga's form. i_classes: one character per column, see kaja.trigger_relation_facts; i_json: the row as
 -- row_to_json prints it, which has dates and times right whatever DateStyle is; i_without: columns to leave out, null for none.
-create or replace function pgq._json_row(i_names text[], i_values text[], i_classes text, i_json json, i_without text[]) returns text
+create or replace function kaja.trigger_json_row(i_names text[], i_values text[], i_classes text, i_json json, i_without text[]) returns text
 language plpgsql stable as $$
 declare
     v_result text := '';

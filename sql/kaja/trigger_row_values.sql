@@ -1,6 +1,6 @@
 -- The columns of a row from its text form `row::text`, each as its type's output function printed it; null for NULL.
 -- Faster than dynamic SQL on the row, and it needs no column names.
-create or replace function pgq._row_values(i_row text) returns text[]
+create or replace function kaja.trigger_row_values(i_row text) returns text[]
 language plpgsql immutable strict as $$
 declare
     v_values text[];
@@ -23,7 +23,7 @@ begin
         end if;
         -- Quotes inside a value are doubled: the value is whole when their number is even.
         if (length(v_open) - length(replace(v_open, '"', ''))) % 2 = 0 then
-            v_result := v_result || replace(replace(substr(v_open, 2, length(v_open) - 2), '""', '"'), '\\', '\');
+            v_result := v_result || replace(replace(substr(v_open, 2, length(v_open) - 2), '""', '"'), E'\\\\', E'\\');
             v_open := null;
         end if;
     end loop;
