@@ -16,6 +16,7 @@ import { missing } from './missing.ts';
 import { nodeInfo } from './node-info.ts';
 import { nodeStatus } from './node-status.ts';
 import { pause } from './pause.ts';
+import { queue } from './queue.ts';
 import { removeSeq } from './remove-seq.ts';
 import { removeTable } from './remove-table.ts';
 import { repair } from './repair.ts';
@@ -68,6 +69,7 @@ export const commands: readonly AnyCommand[] = [
   showHandlers,
   compare,
   repair,
+  queue,
   run,
   sql,
   ticker,

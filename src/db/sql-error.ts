@@ -6,13 +6,23 @@ import { isTimedCode, retryPolicyOf } from '../errors/retry-policy.ts';
 
 /** SQLSTATE classes our own SQL functions raise in: queue, node, replication, kaja. */
 const OWN_SQLSTATE = /^(?:PQ|PN|PR|KJ)[0-9A-Z]{3}$/;
-const OUR_SCHEMAS = /"(?:pgq|pgq_node|londiste|kaja)"|\b(?:pgq|pgq_node|londiste|kaja)\./;
+const OUR_SCHEMAS =
+  /"(?:pgq|pgq_node|pgq_ext|pgq_coop|londiste|kaja)"|\b(?:pgq|pgq_node|pgq_ext|pgq_coop|londiste|kaja)\./;
 const SSL_FAILURE = /SSL|TLS|certificate|self.signed|ERR_TLS|ERR_SSL/i;
+
+/* A program that uses the library may have its own copy of node-postgres, whose errors are of another class. */
+const isServerError = (error: unknown): error is pg.DatabaseError =>
+  error instanceof pg.DatabaseError ||
+  (error instanceof Error &&
+    'severity' in error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    /^[0-9A-Z]{5}$/.test(error.code));
 
 /** The five-character SQLSTATE of a server's error, also when it is wrapped in ours. */
 export function sqlstateOf(error: unknown): string | undefined {
   for (let at = error, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth++) {
-    if (at instanceof pg.DatabaseError) return at.code;
+    if (isServerError(at)) return at.code;
     if (at instanceof KajaError && typeof at.context.sqlstate === 'string') return at.context.sqlstate;
   }
   return undefined;
@@ -25,7 +35,7 @@ export function sqlstateOf(error: unknown): string | undefined {
  */
 export function toKajaError(error: unknown, location: string): KajaError {
   if (error instanceof KajaError) return error;
-  if (error instanceof pg.DatabaseError) return serverError(error, location);
+  if (isServerError(error)) return serverError(error, location);
   const message = textOf(error);
   if (retryPolicyOf(error) === 'timed') {
     return new KajaError('connection-lost', `connection to ${location} was lost: ${message}`, {
