@@ -50,11 +50,20 @@ function renderCommand(command: AnyCommand): string {
     '',
     `\`${usage}\``,
     '',
-    `${sentence(command.summary)}${command.details ? ` ${command.details.replaceAll('\n', ' ')}` : ''}`,
+    `${sentence(command.summary)}${command.details ? ` ${flow(command.details)}` : ''}`,
     '',
     ...(command.options.length > 0 ? [...table(command.options), ''] : []),
   ].join('\n');
 }
+
+/** Text of a help page as a paragraph; what is indented there stays as it is. */
+const flow = (details: string): string =>
+  details
+    .split(/^((?: {2}.*\n?)+)/m)
+    .map((part, at) =>
+      at % 2 ? `\n\n\`\`\`text\n${part.trimEnd()}\n\`\`\`\n\n` : part.trim().replaceAll('\n', ' '),
+    )
+    .join('');
 
 const table = (options: readonly CommandOption[]): string[] => [
   '| option | |',

@@ -3,7 +3,9 @@
 -- pgq.batch_event_sql and others of PgQ's own functions run some of these with the caller's rights.
 do $$
 declare
-    v_reader constant text[] := array['next_batch', 'event_range_sql', 'queue_event_tables'];
+    v_reader constant text[] := array['next_batch', 'event_range_sql', 'queue_event_tables', 'retry_events', 'bury_events',
+        'replay_dead_letters', 'delete_dead_letters', 'get_retry_events'];
+    v_writer constant text[] := array['insert_events'];
     v_owner constant text[] := array['queue_insert_tick', 'queue_snapshot', 'queue_holds_events', 'sync_current_table'];
     -- What pgq's trigger functions call: whoever changes a table runs them. They change nothing and show nothing of others.
     v_public constant text[] := array['queue_event_seq', 'trigger_args', 'trigger_columns', 'trigger_expression', 'trigger_json_row',
@@ -18,7 +20,7 @@ begin
          where p.pronamespace = 'kaja'::regnamespace and p.prorettype <> 'trigger'::regtype
         union all
         select format('grant execute on function %s to %s', p.oid::regprocedure, g.grantee)
-          from (values ('public', v_public), ('pgq_reader', v_reader), ('pgq_admin', null)) g(grantee, names)
+          from (values ('public', v_public), ('pgq_reader', v_reader), ('pgq_writer', v_writer), ('pgq_admin', null)) g(grantee, names)
           join pg_catalog.pg_proc p on p.pronamespace = 'kaja'::regnamespace and p.prorettype <> 'trigger'::regtype
            and coalesce(p.proname = any (g.names), p.proname <> all (v_owner))
          where g.grantee = 'public' or exists (select 1 from pg_catalog.pg_roles r where r.rolname = g.grantee)
@@ -29,6 +31,7 @@ begin
     for v_grant in
         select format('grant %s on kaja.%I to %I', g.rights, g.name, r.rolname) as statement
           from (values ('select', 'shape', 'pgq_reader'), ('select', 'capture', 'pgq_reader'), ('select', 'shape', 'pgq_admin'), ('select', 'capture', 'pgq_admin'),
+                       ('select', 'dead_letter', 'pgq_reader'), ('select', 'dead_letter', 'pgq_admin'),
                        ('select', 'table_copy', 'pgq_reader'), ('select', 'table_stats', 'pgq_reader'), ('select', 'table_version', 'pgq_reader')) g(rights, name, grantee)
           join pg_catalog.pg_roles r on r.rolname = g.grantee
           join pg_catalog.pg_class c on c.relname = g.name and c.relnamespace = 'kaja'::regnamespace

@@ -33,6 +33,7 @@ const FILES: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   'show-handlers': async () => (await import('./show-handlers.ts')).showHandlers,
   compare: async () => (await import('./compare.ts')).compare,
   repair: async () => (await import('./repair.ts')).repair,
+  queue: async () => (await import('./queue.ts')).queue,
   run: async () => (await import('./run.ts')).run,
   sql: async () => (await import('./sql.ts')).sql,
   ticker: async () => (await import('./ticker.ts')).ticker,

@@ -14,10 +14,19 @@ const OUR_SCHEMAS =
 const RAISED = /^(?:exec_stmt_raise|pgq_)/;
 const SSL_FAILURE = /SSL|TLS|certificate|self.signed|ERR_TLS|ERR_SSL/i;
 
+/* A program that uses the library may have its own copy of node-postgres, whose errors are of another class. */
+const isServerError = (error: unknown): error is pg.DatabaseError =>
+  error instanceof driver.DatabaseError ||
+  (error instanceof Error &&
+    'severity' in error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    /^[0-9A-Z]{5}$/.test(error.code));
+
 /** The five-character SQLSTATE of a server's error, also when it is wrapped in ours. */
 export function sqlstateOf(error: unknown): string | undefined {
   for (let at = error, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth++) {
-    if (at instanceof driver.DatabaseError) return at.code;
+    if (isServerError(at)) return at.code;
     if (at instanceof KajaError && typeof at.context.sqlstate === 'string') return at.context.sqlstate;
   }
   return undefined;
@@ -27,11 +36,11 @@ export function sqlstateOf(error: unknown): string | undefined {
  * Map a failure while a session is open.
  * @param error whatever the driver threw; ours pass unchanged
  * @param location description of the database without password
- * @param role who works there, for advice about rights
+ * @param role who works there, for advice about rights; undefined: not known
  */
-export function toKajaError(error: unknown, location: string, role: string): KajaError {
+export function toKajaError(error: unknown, location: string, role?: string): KajaError {
   if (error instanceof KajaError) return error;
-  if (error instanceof driver.DatabaseError) return serverError(error, location, role);
+  if (isServerError(error)) return serverError(error, location, role);
   const message = textOf(error);
   if (retryPolicyOf(error) === 'timed') {
     return new KajaError('connection-lost', `connection to ${location} was lost: ${message}`, {
@@ -85,7 +94,7 @@ function textOf(error: unknown): string {
   return error instanceof Error ? error.message || error.name : String(error);
 }
 
-function serverError(error: pg.DatabaseError, location: string, role: string): KajaError {
+function serverError(error: pg.DatabaseError, location: string, role: string | undefined): KajaError {
   const state = error.code ?? 'XX000';
   const own = OWN_SQLSTATE.test(state);
   // Details of data and constraint errors quote row values, which must not reach logs.
@@ -104,12 +113,12 @@ function serverError(error: pg.DatabaseError, location: string, role: string): K
     },
   };
   if (own) return new KajaError(state, message, { ...options, exitCode: EXIT.refused });
-    if (state === 'P0001' || (state === 'XX000' && RAISED.test(error.routine ?? '')))
-      return new KajaError('state-refused', message, options);
-    if (state === '42501') {
-      const hint = options.hint ?? grantHint(error.message, role);
-      return new KajaError('permission-denied', message, { ...options, hint });
-    }
+  if (state === 'P0001' || (state === 'XX000' && RAISED.test(error.routine ?? '')))
+    return new KajaError('state-refused', message, options);
+  if (state === '42501') {
+    const hint = options.hint ?? (role === undefined ? undefined : grantHint(error.message, role));
+    return new KajaError('permission-denied', message, { ...options, hint });
+  }
   if (state === '55P03') return new KajaError('lock-timeout', message, options);
   if (state === '57014') return new KajaError('timeout', message, options);
   if (/^(?:08|57P)/.test(state)) return new KajaError('connection-lost', message, options);

@@ -105,6 +105,15 @@ export const CODES = {
   'apply.unhandled-event': entry('event of an unknown type', 'manual', EXIT.refused),
   'apply.foreign-event': entry('event of another queue', 'manual', EXIT.refused),
   'apply.unknown-shape': entry('event with an unknown row shape', 'manual', EXIT.refused),
+  'option-invalid': entry('option of the library not understood', 'never', EXIT.usage),
+  'payload-invalid': entry('event cannot be stored or read as asked', 'never', EXIT.usage),
+  'transaction-invalid': entry(
+    'not a connection or transaction that events can be produced in',
+    'never',
+    EXIT.usage,
+  ),
+  'queue-missing': entry('no such queue', 'manual', EXIT.refused, 'create it first'),
+  'consumer-missing': entry('no such consumer', 'manual', EXIT.refused, 'register it first'),
   'difference-found': entry('contents differ', 'manual', EXIT.different),
 } as const satisfies Record<string, CodeEntry>;
 

@@ -27,6 +27,7 @@ export const FAILPOINTS = [
   'create-node-registered',
   'hold-reached',
   'repair-applied',
+  'target-committed',
 ] as const;
 
 /** Name of a failpoint. */

@@ -4,7 +4,7 @@ import { isAbort, retryPolicyOf } from '../errors/retry-policy.ts';
 import type { Log } from '../log/logger.ts';
 import { createBackoff } from './backoff.ts';
 import { type Clock, systemClock } from './clock.ts';
-import type { Waker } from './waker.ts';
+import { sleepUntilWoken, type Waker } from './waker.ts';
 
 /** What one pass says about the next: at once, after `idleMs`, or after a given time. */
 export type LoopAnswer = 'more' | 'idle' | { readonly waitMs: number };
@@ -90,11 +90,7 @@ function report(options: LoopOptions, error: unknown, failures: number, pauseMs:
 
 async function pause(options: LoopOptions, clock: Clock, ms: number): Promise<void> {
   const { waker, signal } = options;
-  if (!waker) return clock.sleep(ms, signal);
-  const over = new AbortController();
-  const either = AbortSignal.any([signal, over.signal]);
-  await Promise.race([clock.sleep(ms, either), waker.wait(either)]);
-  over.abort();
+  return waker ? sleepUntilWoken(ms, waker, signal, clock) : clock.sleep(ms, signal);
 }
 
 /* A loop that always has more must not starve timers and signals. */

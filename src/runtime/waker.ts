@@ -1,4 +1,5 @@
 /** Cuts a wait short: a notification came. It never carries truth, only haste. */
+import { type Clock, systemClock } from './clock.ts';
 
 /** One sleeper, many callers. */
 export interface Waker {
@@ -34,4 +35,17 @@ export function createWaker(): Waker {
       });
     },
   };
+}
+
+/** Wait for a time, until the waker is woken, or until the signal aborts, whatever comes first. Never throws. */
+export async function sleepUntilWoken(
+  ms: number,
+  waker: Waker,
+  signal: AbortSignal,
+  clock: Clock = systemClock,
+): Promise<void> {
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  await Promise.race([clock.sleep(ms, either), waker.wait(either)]);
+  over.abort();
 }

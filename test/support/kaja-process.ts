@@ -15,6 +15,8 @@ export interface Ended {
 /** A process that runs. */
 export interface KajaProcess {
   readonly pid: number;
+  /** Everything on stdout so far. */
+  out(): string;
   /** Everything on stderr so far. */
   err(): string;
   signal(name: NodeJS.Signals): void;
@@ -44,6 +46,7 @@ export function startKaja(...words: string[]): KajaProcess {
   });
   return {
     pid: child.pid ?? 0,
+    out: () => out,
     err: () => err,
     signal: (name) => void child.kill(name),
     ended: () => closed,
