@@ -111,6 +111,8 @@ async function measureAll(options: Options): Promise<number> {
     }
     return good && book.entries.every((one) => one.failure === undefined) ? 0 : 1;
   } finally {
+    // Those of sites that could not be opened.
+    killAllPrograms();
     await Promise.all(started.map((one) => one.destroy()));
   }
 }

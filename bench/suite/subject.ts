@@ -32,8 +32,10 @@ export interface Subject {
 export const captureContenders = (run: Run): ContenderName[] =>
   (['none', 'built-in', 'kaja', 'pgq-c'] as const).filter((name) => run.has(name));
 
-/** Contenders of a subject that replicates; Londiste takes its time, so that only some subjects of a quick run have it
- * unless it was asked for. */
+/**
+ * Contenders of a subject that replicates.
+ * @param londisteWhenQuick Londiste takes its time, so that only some subjects of a quick run have it unless it was asked for
+ */
 export const replicaContenders = (run: Run, londisteWhenQuick = false): ContenderName[] =>
   (['built-in', 'kaja', 'londiste'] as const).filter(
     (name) => run.has(name) && (name !== 'londiste' || !run.quick || londisteWhenQuick || run.chosen),
