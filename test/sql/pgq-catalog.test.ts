@@ -78,10 +78,10 @@ describe.each(SERVERS)('catalog of pgq on the %s', (_name, server) => {
       const own = `catalog_${role}_${process.pid}_${server === 0 ? 'a' : 'b'}`;
       await rows(db, `create role ${own} ${role === 'public' ? '' : `in role ${role}`}`);
       await client.query(`set role ${own}`);
-      // All arguments null: who may call gets an answer or another error.
+      // Null for all arguments, 0 where that would not even be a call: who may call gets an answer or another error.
       const calls = await rows(
         db,
-        `select p.proname || '(' || coalesce((select string_agg('null::' || format_type(t, null), ', ' order by n)
+        `select p.proname || '(' || coalesce((select string_agg(case when p.proisstrict then '''0''::' else 'null::' end || format_type(t, null), ', ' order by n)
                                                from unnest(p.proargtypes) with ordinality a (t, n)), '') || ')' as call,
               case when has_function_privilege($1, p.oid, 'execute') then '' else p.proname end as refused
          from pg_proc p where p.pronamespace = 'pgq'::regnamespace and p.prorettype <> 'trigger'::regtype order by 1`,
