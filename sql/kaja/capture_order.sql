@@ -2,7 +2,8 @@
 --
 -- Statement triggers fire when a command ends. A command that runs inside another one (in a trigger), or beside it (data-modifying
 -- WITH), may therefore log its rows before a command that wrote the same keys earlier. Then images are not enough:
--- the later trigger logs what stands in the table now. Everything here is off the fast path.
+-- the later trigger logs what stands in the table now. Everything here is off the fast path. No backslash in plain literals: the writing session may have
+-- standard_conforming_strings off.
 
 -- Remember that a table was written by a statement inside a trigger. Setting kaja.nested holds `,relid:depth,` per table, of this transaction.
 create or replace function kaja.note_nested(i_relid oid, i_depth int) returns void
@@ -11,7 +12,7 @@ declare
     v_noted text := coalesce(current_setting('kaja.nested', true), '');
 begin
     if not kaja.is_nested(i_relid, i_depth - 1) then
-        perform set_config('kaja.nested', regexp_replace(v_noted, format(',%s:\d+,', i_relid), '') || format(',%s:%s,', i_relid, i_depth), true);
+        perform set_config('kaja.nested', regexp_replace(v_noted, format(',%s:[0-9]+,', i_relid), '') || format(',%s:%s,', i_relid, i_depth), true);
     end if;
 end;
 $$;
@@ -19,7 +20,7 @@ $$;
 -- Did a statement deeper inside triggers than i_depth write the table in this transaction?
 create or replace function kaja.is_nested(i_relid oid, i_depth int) returns boolean
 language sql stable set search_path = pg_catalog, pg_temp as $$
-    select coalesce(substring(current_setting('kaja.nested', true) from format(',%s:(\d+),', i_relid))::int > i_depth, false)
+    select coalesce(substring(current_setting('kaja.nested', true) from format(',%s:([0-9]+),', i_relid))::int > i_depth, false)
 $$;
 
 -- May the command that fired a trigger be one of several in its statement (WITH), which end in an order of their own?
@@ -28,29 +29,20 @@ create or replace function kaja.is_compound(i_context text, i_verb text) returns
 language sql stable set search_path = pg_catalog, pg_temp as $$
     select coalesce(case when strpos(i_context, E'\n') = 0 then current_query()
                          -- `SQL statement "…"`, whatever the language of messages
-                         else substring(substr(i_context, strpos(i_context, E'\n') + 1) from '^[^\n"«»„]{0,40}["«»„](.*)$') end
-                    !~* ('^(\s|/\*.*?\*/|--[^\n]*\n)*' || i_verb || '\M'), true)
+                         else substring(substr(i_context, strpos(i_context, E'\n') + 1) from E'^[^\n"«»„]{0,40}["«»„](.*)$') end
+                    !~* (E'^([[:space:]]|/[*].*?[*]/|--[^\n]*\n)*' || i_verb || '[[:>:]]'), true)
 $$;
 
 -- Condition that row `t` of a table and row `k` have the same key, in the table's present names and with the key types' own operators.
 -- NULL: cannot be said, because a key column is gone or this role does not see all rows of the table.
 create or replace function kaja.key_match(i_relid oid, i_attnums smallint[]) returns text
 language sql stable set search_path = pg_catalog, pg_temp as $$
-    select case when bool_and(c.name !~ '^\.{8}pg\.dropped\.') is true and has_table_privilege(i_relid, 'select') and not row_security_active(i_relid) then
-                    string_agg(format('t.%1$I operator(%2$I.%3$s) k.%1$I', c.name, coalesce(o.schema, 'pg_catalog'), coalesce(o.name, '=')), ' and ') end
+    select case when bool_and(c.name !~ '^[.]{8}pg[.]dropped[.]') is true and has_table_privilege(i_relid, 'select') and not row_security_active(i_relid) then
+                    string_agg(format('t.%1$I %2$s k.%1$I', c.name, kaja.equality_operator(a.atttypid)), ' and ') end
       from unnest(i_attnums) as n(attnum)
       -- Not from pg_attribute: an old snapshot would show the name of then.
       cross join lateral (select coalesce((pg_identify_object_as_address('pg_class'::regclass, i_relid, n.attnum)).object_names[3], '........pg.dropped.')) as c(name)
-      left join lateral (
-          select s.nspname, p.oprname
-            from pg_attribute a
-            join pg_type y on y.oid = a.atttypid
-            join pg_opclass l on l.opcintype = coalesce(nullif(y.typbasetype, 0), y.oid) and l.opcdefault
-            join pg_am m on m.oid = l.opcmethod and m.amname = 'btree'
-            join pg_amop w on w.amopfamily = l.opcfamily and w.amopstrategy = 3 and w.amoplefttype = l.opcintype and w.amoprighttype = l.opcintype
-            join pg_operator p on p.oid = w.amopopr
-            join pg_namespace s on s.oid = p.oprnamespace
-           where a.attrelid = i_relid and a.attnum = n.attnum) as o(schema, name) on true
+      left join pg_attribute a on a.attrelid = i_relid and a.attnum = n.attnum
 $$;
 
 -- The table that row triggers of a capture watch: i_captured, seen from the partition or table i_fired whose trigger fired. A restored

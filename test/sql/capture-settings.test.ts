@@ -65,6 +65,49 @@ describe.each(Array.from({ length: serverCount() }, (_, n) => n))(
       expect(await show()).toEqual({ style: 'SQL, DMY', interval: 'postgres' });
     });
 
+    it('may make backslashes escapes: no write fails, nothing is logged otherwise', async () => {
+      await db.sql(
+        `create table slash (id int primary key, v text, note text); create table slash_part (id int primary key, v text, note text) partition by hash (id);
+         create table slash_part_0 partition of slash_part for values with (modulus 1, remainder 0);
+         create function note_slash() returns trigger language plpgsql as $$ begin
+           execute format('update public.%I set note = $1 where id = $2 and note is distinct from $1', tg_argv[0]) using new.v, new.id; return null; end $$`,
+      );
+      for (const table of ['slash', 'slash_part']) {
+        await db.sql(`select kaja.create_capture('q', 'public.${table}', null, '{id}', 'key', null)`);
+        await db.sql(
+          `create trigger "A_note" after insert or update on ${table} for each row execute function note_slash('${table}')`,
+        );
+      }
+      const functions = ['logutriga', 'sqltriga', 'jsontriga'];
+      for (const name of functions) {
+        await db.sql(
+          `create table by_${name} (id int primary key, v text, note text); create trigger t after insert or update or delete on by_${name} for each row execute function pgq.${name}('q', 'ignore=note', 'ev_extra3=replace(v, ''x'', '' '') -- a comment')`,
+        );
+      }
+      /** What the same writes log in a new session. */
+      const written = async (setting: 'on' | 'off'): Promise<unknown[]> => {
+        const writer = await db.connect();
+        await writer.query(
+          `delete from pgq.event_1; set standard_conforming_strings = ${setting}; set escape_string_warning = on`,
+        );
+        const warnings: unknown[] = [];
+        writer.on('notice', (notice) => warnings.push(notice.message));
+        for (const table of ['slash', 'slash_part', ...functions.map((name) => `by_${name}`)]) {
+          await writer.query(`insert into ${table} (id, v) values (1, E'b\\\\s''q"%+&= é'), (2, 'x')`);
+          await writer.query(`update ${table} set v = v || E'\\\\'`);
+          await writer.query(
+            `with i as (insert into ${table} values (3, 'z') returning id) delete from ${table} using i where ${table}.id = 2`,
+          );
+          await writer.query(`delete from ${table}`);
+        }
+        expect(warnings).toEqual([]);
+        return db.sql('select ev_type, ev_data, ev_extra1, ev_extra3 from pgq.event_1 order by ev_id');
+      };
+      const usual = await written('on');
+      expect(usual.length).toBeGreaterThan(30);
+      expect(await written('off')).toEqual(usual);
+    });
+
     it('of money count for every type that may hold some, also for columns that came later', async (context) => {
       await db.sql(
         `create domain price as money; create domain price2 as price; create type priced as (n int, m money); create type price_range as range (subtype = money);
