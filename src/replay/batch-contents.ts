@@ -12,6 +12,8 @@ export interface TableBatch {
   readonly route: TableRoute;
   readonly plans: readonly RowPlan[];
   readonly insertsOnly: boolean;
+  /** Rows may go: deletes, or updates of rows that a filter then leaves out. */
+  readonly removes: boolean;
   /** Events up to this one were overtaken by a TRUNCATE. */
   readonly afterEvent: string;
 }
@@ -77,6 +79,7 @@ export async function readContents(
       route,
       plans,
       insertsOnly: ops.size === 1 && ops.has('I'),
+      removes: ops.has('D') || route.where !== null,
       afterEvent: String(truncated.get(route) ?? -1n),
     });
   }

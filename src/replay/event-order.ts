@@ -8,7 +8,7 @@ import { isStaged } from './net-effect.ts';
 import {
   field,
   filterOf,
-  keyColumns,
+  keyMatch,
   type RowPlan,
   rowType,
   type TableRoute,
@@ -47,9 +47,7 @@ function applyOne(plan: RowPlan): string {
         ${count(plan, 'inserted')}
       end if;`;
   }
-  const match = keyColumns(plan)
-    .map((column) => `t.${column.dest} = ${field('n.r', column)}`)
-    .join(' and ');
+  const match = keyMatch(plan, 'n.r');
   const sets = columns
     .filter((column) => !column.key && column.updatable)
     .map((column) => `${column.dest} = ${field('n.r', column)}`);

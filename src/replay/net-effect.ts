@@ -6,7 +6,16 @@
  * is an insert or update. The statements compare that with what they find.
  */
 import { quoteLiteral } from '../db/names.ts';
-import { field, filterOf, keyColumns, type RowPlan, rowType, targetOf, writtenColumns } from './row-plan.ts';
+import {
+  field,
+  filterOf,
+  keyColumns,
+  keyMatch,
+  type RowPlan,
+  rowType,
+  targetOf,
+  writtenColumns,
+} from './row-plan.ts';
 
 /** Range of event ids a plan applies. */
 export interface EventRange {
@@ -28,11 +37,6 @@ export function stagedRows(plan: RowPlan, range: EventRange): string {
 
 const netRows = (plan: RowPlan): string =>
   `select n.op, n.existed, n.data::${rowType(plan)} as r from pg_temp.kaja_net n where n.plan_id = ${plan.id} offset 0`;
-
-const keyMatch = (plan: RowPlan): string =>
-  keyColumns(plan)
-    .map((column) => `t.${column.dest} = ${field('n.r', column)}`)
-    .join(' and ');
 
 /**
  * Insert-only batch: straight into the table. Fails with unique_violation when a row is there already; the caller
@@ -78,7 +82,7 @@ export function reduceToNet(plans: readonly RowPlan[], range: EventRange): strin
 /** Delete what ended deleted. Returns deleted rows, and those of them that were expected. */
 export function deleteNet(plan: RowPlan): string {
   return `with gone as (
-    delete from ${targetOf(plan)} t using (${netRows(plan)}) n where n.op <> 'U' and ${keyMatch(plan)} returning n.op, n.existed)
+    delete from ${targetOf(plan)} t using (${netRows(plan)}) n where n.op <> 'U' and ${keyMatch(plan, 'n.r')} returning n.op, n.existed)
   select count(*) as deleted, count(*) filter (where op = 'D' and existed = 1) as deleted_expected from gone`;
 }
 
@@ -87,11 +91,11 @@ export function updateNet(plan: RowPlan): string {
   const columns = writtenColumns(plan).filter((column) => !column.key && column.updatable);
   if (columns.length === 0) {
     return `select count(*) as updated, count(*) filter (where n.existed = 0) as insert_found
-      from (${netRows(plan)}) n join ${targetOf(plan)} t on ${keyMatch(plan)} where n.op = 'U'`;
+      from (${netRows(plan)}) n join ${targetOf(plan)} t on ${keyMatch(plan, 'n.r')} where n.op = 'U'`;
   }
   const sets = columns.map((column) => `${column.dest} = ${field('n.r', column)}`);
   return `with changed as (
-    update ${targetOf(plan)} t set ${sets.join(', ')} from (${netRows(plan)}) n where n.op = 'U' and ${keyMatch(plan)} returning n.existed)
+    update ${targetOf(plan)} t set ${sets.join(', ')} from (${netRows(plan)}) n where n.op = 'U' and ${keyMatch(plan, 'n.r')} returning n.existed)
   select count(*) as updated, count(*) filter (where existed = 0) as insert_found from changed`;
 }
 
@@ -101,7 +105,7 @@ export function insertNet(plan: RowPlan): string {
   return `with added as (
     insert into ${plan.route.dest} (${columns.map((column) => column.dest).join(', ')}) overriding system value
     select ${columns.map((column) => field('n.r', column)).join(', ')} from (${netRows(plan)}) n
-     where n.op = 'U' and not exists (select from ${targetOf(plan)} t where ${keyMatch(plan)}) returning 1)
+     where n.op = 'U' and not exists (select from ${targetOf(plan)} t where ${keyMatch(plan, 'n.r')}) returning 1)
   select count(*) as inserted from added`;
 }
 
@@ -121,13 +125,15 @@ export function replaceNet(plan: RowPlan): {
   const own = plan.ownColumns;
   const kept = `pg_temp.kaja_own_${plan.id}`;
   const keys = keyColumns(plan);
-  const keptMatch = keys.map((column, n) => `o.kaja_key_${n} = ${field('n.r', column)}`).join(' and ');
+  const keptMatch = keys
+    .map((column, n) => `o.kaja_key_${n} ${column.equals} ${field('n.r', column)}`)
+    .join(' and ');
   const keep =
     own.length === 0
       ? null
       : `create temp table kaja_own_${plan.id} on commit drop as
     select ${keys.map((column, n) => `t.${column.dest} as kaja_key_${n}`).join(', ')}, ${own.map((name) => `t.${name}`).join(', ')}
-      from ${targetOf(plan)} t, (${netRows(plan)}) n where n.op = 'U' and ${keyMatch(plan)}`;
+      from ${targetOf(plan)} t, (${netRows(plan)}) n where n.op = 'U' and ${keyMatch(plan, 'n.r')}`;
   const fresh = `insert into ${plan.route.dest} (${list}) overriding system value select ${values} from (${netRows(plan)}) n where n.op = 'U'`;
   const add =
     own.length === 0
@@ -136,7 +142,7 @@ export function replaceNet(plan: RowPlan): {
       select ${values}, ${own.map((name) => `o.${name}`).join(', ')} from (${netRows(plan)}) n join ${kept} o on ${keptMatch} where n.op = 'U' returning 1),
     added as (${fresh} and not exists (select from ${kept} o where ${keptMatch}) returning 1)
     select (select count(*) from again) + (select count(*) from added) as added`;
-  const remove = `with gone as (delete from ${targetOf(plan)} t using (${netRows(plan)}) n where ${keyMatch(plan)} returning n.op, n.existed)
+  const remove = `with gone as (delete from ${targetOf(plan)} t using (${netRows(plan)}) n where ${keyMatch(plan, 'n.r')} returning n.op, n.existed)
   select count(*) filter (where op <> 'U') as deleted, count(*) filter (where op = 'D' and existed = 1) as deleted_expected,
          count(*) filter (where op = 'U') as updated, count(*) filter (where op = 'U' and existed = 0) as insert_found from gone`;
   return { keep, remove, add };

@@ -23,6 +23,7 @@ interface DestColumn {
   type: string;
   generated: boolean;
   identityAlways: boolean;
+  equals: string;
 }
 
 /** Finds plans. One per session, for its whole life: after a failed batch both are replaced. */
@@ -70,7 +71,8 @@ export class PlanCache {
       [this.#queue, route.tableName],
     );
     const dest = await this.#target.query<DestColumn>(
-      `select a.attnum::int, a.attname as name, format_type(a.atttypid, a.atttypmod) as type, a.attgenerated <> '' as generated, a.attidentity = 'a' as "identityAlways"
+      `select a.attnum::int, a.attname as name, format_type(a.atttypid, a.atttypmod) as type, a.attgenerated <> '' as generated, a.attidentity = 'a' as "identityAlways",
+              kaja.equality_operator(a.atttypid) as equals
          from pg_attribute a where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped`,
       [route.dest],
     );
@@ -90,6 +92,7 @@ export class PlanCache {
         type: written ? found.type : 'text',
         key: (map?.keyPosition ?? null) !== null,
         updatable: written === true && !found.identityAlways,
+        equals: found?.equals ?? '=',
       };
     });
     const keys = maps.filter((map) => map.keyPosition !== null).length;

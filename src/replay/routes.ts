@@ -32,6 +32,7 @@ interface TableRow {
   relid: number | null;
   firing: boolean;
   keyIndexed: boolean;
+  keyUnique: boolean;
   referencedOutside: boolean;
   referenced: boolean;
 }
@@ -48,6 +49,10 @@ select t.table_name as "tableName", t.dest_name as "destName", t.merge_state as 
                 where g.tgrelid = c.oid and not g.tgisinternal and (g.tgenabled in ('A', 'R') or g.tgenabled = 'O' and $2)
                   and s.nspname not in ('kaja', 'pgq')) as firing,
        exists (select from pg_index x where x.indrelid = c.oid and x.indisunique and x.indisvalid and x.indpred is null) as "keyIndexed",
+       exists (select from pg_index x where x.indrelid = c.oid and x.indisunique and x.indimmediate and x.indisvalid and x.indpred is null
+                  and not exists (select from unnest(x.indkey[0:x.indnkeyatts - 1]) u(attnum)
+                                   where u.attnum not in (select m.dest_attnum from kaja.column_map m
+                                                           where m.queue_name = $1 and m.table_name = t.table_name and m.key_position is not null and m.dest_attnum is not null))) as "keyUnique",
        exists (select from pg_constraint f where f.contype = 'f' and f.confrelid = c.oid and f.conrelid <> c.oid) as "referencedOutside",
        exists (select from pg_constraint f where f.contype = 'f' and f.confrelid = c.oid) as referenced
   from t left join pg_class c on c.oid = t.rel left join pg_namespace n on n.oid = c.relnamespace
@@ -94,7 +99,9 @@ function routeOf(row: TableRow, dest: string, rank: number, role: ApplyRole): Ta
     where,
     inEventOrder: row.firing,
     replaceable: !row.firing && (role === 'replica' || !row.referenced),
+    referenced: role === 'marker' && row.referenced,
     keyIndexed: row.keyIndexed,
+    keyUnique: row.keyUnique,
     empty,
     rank,
   };

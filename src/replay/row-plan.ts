@@ -19,8 +19,12 @@ export interface TableRoute {
   readonly inEventOrder: boolean;
   /** A row may be deleted and inserted again: no foreign key and no trigger would notice. */
   readonly replaceable: boolean;
+  /** Rows of other tables, or of itself, refer to the table and foreign keys act here: a row must not go before those that leave it. */
+  readonly referenced: boolean;
   /** The key has a usable index here, so that joins may go row by row through it. */
   readonly keyIndexed: boolean;
+  /** No two rows of one key here, checked row by row: an index says so at once (a deferrable one does not, and replica role skips its check). */
+  readonly keyUnique: boolean;
   /** Statement that empties the table here when a TRUNCATE arrives. */
   readonly empty: string;
   /** Position in foreign key order, referenced tables first. */
@@ -37,6 +41,8 @@ export interface PlanColumn {
   readonly key: boolean;
   /** May be set by UPDATE (identity ALWAYS columns may not). */
   readonly updatable: boolean;
+  /** Equality operator of a key column's type: `=`, or with its schema where the pinned search_path does not find it. */
+  readonly equals: string;
 }
 
 /** Everything needed to write SQL for rows of one shape into one table. */
@@ -69,6 +75,12 @@ export const writtenColumns = (plan: RowPlan): PlanColumn[] =>
 /** Key columns, in the same order for every shape of a table. */
 export const keyColumns = (plan: RowPlan): PlanColumn[] =>
   plan.columns.filter((column) => column.key).sort((a, b) => ((a.dest ?? '') < (b.dest ?? '') ? -1 : 1));
+
+/** Condition: row `t` of the target table has the key of the parsed row `row`. */
+export const keyMatch = (plan: RowPlan, row: string): string =>
+  keyColumns(plan)
+    .map((column) => `t.${column.dest} ${column.equals} ${field(row, column)}`)
+    .join(' and ');
 
 /** `dest`, or `only dest` for a plain table in UPDATE and DELETE. */
 export const targetOf = (plan: RowPlan): string =>

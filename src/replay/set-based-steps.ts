@@ -15,9 +15,10 @@ import { NetTally, num, type Outcomes, type ResultRow } from './table-outcome.ts
 
 /**
  * How rows are written. direct: tables with only inserts get them as they are; net: update what exists, insert the rest;
+ * late: as net, but rows that go do so last, when nothing refers to them any more and no foreign key takes others with them;
  * replace: delete what exists, insert what stands afterwards.
  */
-export type Method = 'direct' | 'net' | 'replace';
+export type Method = 'direct' | 'net' | 'late' | 'replace';
 
 /** A statement and what to do with its result. */
 export interface Step {
@@ -28,20 +29,24 @@ export interface Step {
 /** Methods to try in turn when constraints are in the way of the one before. */
 export function methodsFor(contents: BatchContents): Method[] {
   const keyed = contents.tables.filter((table) => table.route.style === 'key');
+  const late = keyed.some((table) => table.route.referenced && table.removes);
   return [
-    ...(keyed.some((table) => table.insertsOnly) ? (['direct'] as const) : []),
+    ...(late ? (['late'] as const) : []),
+    ...(!late && keyed.some((table) => table.insertsOnly && table.route.keyUnique)
+      ? (['direct'] as const)
+      : []),
     'net',
     ...(keyed.length > 0 && keyed.every((table) => table.route.replaceable) ? (['replace'] as const) : []),
   ];
 }
 
-/** Deletes come first, referencing tables before referenced ones; then updates and inserts the other way round. */
+/** Deletes come first (last by method late), referencing tables before referenced ones; updates and inserts the other way round. */
 export function setBasedSteps(contents: BatchContents, method: Method, outcomes: Outcomes): Step[] {
   const steps: Step[] = contents.truncated.map((route) => ({ sql: route.empty }));
   const tables = [...contents.tables].sort((a, b) => a.route.rank - b.route.rank);
   const isDirect = (table: TableBatch): boolean =>
     table.route.style === 'insert_only' ||
-    (method === 'direct' && table.insertsOnly && table.route.style === 'key');
+    (method === 'direct' && table.insertsOnly && table.route.style === 'key' && table.route.keyUnique);
   const tallies = new Map<RowPlan, NetTally>();
   for (const table of tables) {
     if (table.route.style !== 'key' || isDirect(table)) continue;
@@ -54,11 +59,13 @@ export function setBasedSteps(contents: BatchContents, method: Method, outcomes:
       },
     });
   }
-  for (const [plan, tally] of [...tallies].reverse()) {
-    if (method !== 'replace') {
-      steps.push(...throughIndex(plan, { sql: deleteNet(plan), take: ([row]) => tally.removed(row) }));
-      continue;
-    }
+  const deletes = [...tallies]
+    .reverse()
+    .flatMap(([plan, tally]) =>
+      throughIndex(plan, { sql: deleteNet(plan), take: ([row]) => tally.removed(row) }),
+    );
+  if (method !== 'replace' && method !== 'late') steps.push(...deletes);
+  for (const [plan, tally] of method === 'replace' ? [...tallies].reverse() : []) {
     const { keep, remove } = replaceNet(plan);
     const take: Step['take'] = ([row]) => {
       tally.removed(row);
@@ -83,7 +90,7 @@ export function setBasedSteps(contents: BatchContents, method: Method, outcomes:
       for (const plan of table.plans) steps.push(...upsertSteps(plan, method, tallies.get(plan)));
     }
   }
-  return steps;
+  return method === 'late' ? [...steps, ...deletes] : steps;
 }
 
 function upsertSteps(plan: RowPlan, method: Method, tally: NetTally | undefined): Step[] {
