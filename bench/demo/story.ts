@@ -92,7 +92,7 @@ export async function tellStory(size: Size, cleanUp: CleanUp, signal: AbortSigna
   say(DAMAGE.trim().replaceAll(/^ +/gm, ''));
   await world.query(world.leaf1Url, DAMAGE);
   await kaja.run(1, 'leaf1.ini', 'compare');
-  await kaja.run(0, 'leaf1.ini', 'repair', '--apply');
+  await kaja.run(0, 'leaf1.ini', 'repair', '--apply', '--delete-extra');
   await kaja.run(0, 'leaf1.ini', 'compare');
 
   chapter('Stop the traffic and count for ourselves: every row as text, sorted, hashed by both servers');

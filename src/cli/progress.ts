@@ -28,21 +28,40 @@ export function createProgress(stream: ProgressStream, enabled = true, clock: Cl
     last = { label, atMs: now };
     return true;
   };
+  let first: { label: string; atMs: number; done: number } | undefined;
+  const pace = (label: string, done: number, total: number | undefined, unit: string): string => {
+    const now = clock.monotonicMs();
+    if (first?.label !== label || done < first.done) first = { label, atMs: now, done: 0 };
+    const perSecond = (done - first.done) / Math.max(0.001, (now - first.atMs) / 1000);
+    if (now === first.atMs || perSecond <= 0) return '';
+    const left = total === undefined ? '' : `, ${remaining((total - done) / perSecond)} left`;
+    return `, ${Math.round(perSecond)} ${unit}/s${left}`;
+  };
   return {
-    update(label, done, total) {
+    update(label, done, total, unit) {
       if (!enabled) return;
+      const speed = unit === undefined ? '' : pace(label, done, total, unit);
       const finished = total !== undefined && done >= total;
       if (!due(label, tty ? PAINT_EVERY_MS : LINE_EVERY_MS) && !finished) return;
       if (tty) {
-        stream.write(`${ERASE_LINE}${barLine(label, done, total).slice(0, (stream.columns ?? 80) - 1)}`);
+        stream.write(
+          `${ERASE_LINE}${`${barLine(label, done, total)}${speed}`.slice(0, (stream.columns ?? 80) - 1)}`,
+        );
         painted = true;
-      } else stream.write(`${plainLine(label, done, total)}\n`);
+      } else stream.write(`${plainLine(label, done, total)}${speed}\n`);
     },
     clear() {
       if (painted) stream.write(ERASE_LINE);
       painted = false;
     },
   };
+}
+
+/** Seconds as `42 s`, `3 min` or `1 h 5 min`. */
+function remaining(seconds: number): string {
+  const minutes = Math.round(seconds / 60);
+  if (seconds < 90) return `${Math.max(0, Math.ceil(seconds))} s`;
+  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 const share = (done: number, total: number): number =>

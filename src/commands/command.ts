@@ -19,8 +19,11 @@ export interface CommandOption {
 
 /** Shows how far a long task is: a bar on a terminal, a line now and then otherwise. Always on stderr. */
 export interface Progress {
-  /** @param done and `total` in the same unit; without total only the count is shown */
-  update(label: string, done: number, total?: number): void;
+  /**
+   * @param done and `total` in the same unit; without total only the count is shown
+   * @param unit when given, the rate and the remaining time are shown too
+   */
+  update(label: string, done: number, total?: number, unit?: string): void;
   /** Remove the bar, so that other lines can be printed. */
   clear(): void;
 }

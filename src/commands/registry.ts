@@ -32,6 +32,7 @@ const FILES: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   'change-handler': async () => (await import('./change-handler.ts')).changeHandler,
   'show-handlers': async () => (await import('./show-handlers.ts')).showHandlers,
   compare: async () => (await import('./compare.ts')).compare,
+  'compare-history': async () => (await import('./compare-history.ts')).compareHistory,
   repair: async () => (await import('./repair.ts')).repair,
   queue: async () => (await import('./queue.ts')).queue,
   run: async () => (await import('./run.ts')).run,

@@ -2,6 +2,7 @@
 import type { Session } from '../db/session.ts';
 import { type Buckets, bucketOf } from './buckets.ts';
 import { readRanges } from './lanes.ts';
+import type { Pace } from './pace.ts';
 import { rowHash, type Side, whereOf } from './row-sql.ts';
 
 /** Sum of the 64-bit hashes of all rows; it does not wrap, so that equal rows in any number count. */
@@ -19,9 +20,6 @@ interface SumRow {
   sum: string;
 }
 
-/** Columns of a query grouped by bucket. */
-export const SUMS = 'count(*) as n, sum(h)::text as sum';
-
 /** Same rows? */
 export const sameChecksum = (a: Checksum | undefined, b: Checksum | undefined): boolean =>
   a?.rows === b?.rows && a?.sum === b?.sum;
@@ -31,11 +29,12 @@ export const checksumText = ({ rows, sum }: Checksum): string | null =>
   rows === 0n ? null : BigInt.asUintN(128, sum).toString(16).padStart(32, '0');
 
 /** Rows of a side. */
-export async function countRows(sessions: readonly Session[], side: Side): Promise<bigint> {
+export async function countRows(sessions: readonly Session[], side: Side, pace: Pace): Promise<bigint> {
   const rows = await readRanges<{ n: bigint }>(
     sessions,
     side,
     (range) => `select count(*) as n from ${range.from} t${whereOf(range.where, side.filter)}`,
+    pace,
   );
   return rows.reduce((sum, row) => sum + row.n, 0n);
 }
@@ -45,6 +44,7 @@ export async function bucketSums(
   sessions: readonly Session[],
   side: Side,
   buckets: Buckets,
+  pace: Pace,
 ): Promise<BucketSums> {
   const rows = await readRanges<SumRow>(
     sessions,
@@ -52,6 +52,7 @@ export async function bucketSums(
     (range) =>
       `select ${bucketOf(side, buckets)} as bucket, count(*) as n, sum(${rowHash(side)})::text as sum
          from ${range.from} t${whereOf(range.where, side.filter)} group by 1`,
+    pace,
   );
   return addUp(rows);
 }

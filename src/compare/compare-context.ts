@@ -4,6 +4,7 @@ import { openSession, type Session } from '../db/session.ts';
 import { KajaError } from '../errors/kaja-error.ts';
 import type { Log } from '../log/logger.ts';
 import type { ApplyRoleChoice } from '../replay/apply-session.ts';
+import type { PaceLimits } from './pace.ts';
 
 /** What the configuration and the command line say. */
 export interface CompareSettings {
@@ -15,6 +16,14 @@ export interface CompareSettings {
   readonly remote: (location: string) => string;
   /** Longest wait for the worker in milliseconds; 0: no limit. */
   readonly waitMs: number;
+  /** Wait also for a worker that does not run. */
+  readonly waitForStart: boolean;
+  /** Longest wait for a lock in milliseconds; 0: no limit. */
+  readonly lockTimeoutMs: number;
+  /** Lock the provider's tables instead of holding the worker. */
+  readonly lock: boolean;
+  /** Name of the node to compare with; null: the root. */
+  readonly source: string | null;
   /** Parallel ranges of a table, on each side. */
   readonly jobs: number;
   /** Values are equal only if their texts are; else if their type says so. */
@@ -22,14 +31,21 @@ export interface CompareSettings {
   readonly applyRole: ApplyRoleChoice;
   readonly log: Log;
   readonly signal: AbortSignal;
-  readonly onProgress: (label: string, done: number, total: number) => void;
+  readonly limits: PaceLimits;
+  readonly onProgress: (label: string, done: number, total: number, unit?: string) => void;
 }
 
 /** The settings, and where the other side is. */
 export interface CompareContext extends CompareSettings {
   readonly applicationName: string;
+  /** Name of this node. */
+  readonly nodeName: string;
   readonly providerNode: string;
   readonly providerLocation: string;
+  /** Consumer name of its worker; null: it is the root. */
+  readonly providerConsumer: string | null;
+  /** Where ticks are made. */
+  readonly rootLocation: string;
   /** Where the worker reads from: the root itself, or a branch in between. */
   readonly workerProviderLocation: string;
 }
@@ -38,6 +54,7 @@ interface NodeRow {
   node_type: string;
   node_name: string;
   provider_location: string | null;
+  worker_name: string | null;
   worker_paused: boolean;
 }
 
@@ -45,8 +62,8 @@ interface NodeRow {
 const MAX_DEPTH = 50;
 
 /**
- * Find the node to compare with: the root, since only there ticks are made. A tick has the same number on all nodes of a set.
- * @throws KajaError state-refused (exit code 2) on the root itself or while the worker is paused; not-a-node
+ * Find the node to compare with: the root, or the one that was asked for. A tick has the same number on all nodes of a set.
+ * @throws KajaError state-refused (exit code 2) on the root itself, while the worker is paused, for an unknown node; not-a-node
  */
 export async function findProvider(settings: CompareSettings, verb: string): Promise<CompareContext> {
   const applicationName = `kaja ${settings.consumer} ${verb}`;
@@ -69,7 +86,7 @@ export async function findProvider(settings: CompareSettings, verb: string): Pro
       },
     );
   }
-  if (own.worker_paused) {
+  if (own.worker_paused && !settings.lock) {
     throw new KajaError('state-refused', `worker of node ${own.node_name} is paused`, {
       exitCode: 2,
       hint: 'resume it first',
@@ -80,17 +97,54 @@ export async function findProvider(settings: CompareSettings, verb: string): Pro
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
     const node = await ask(providerLocation);
     if (node.node_type === 'root') {
-      return {
+      const { source } = settings;
+      const found = {
         ...settings,
         applicationName,
-        providerNode: node.node_name,
-        providerLocation,
+        nodeName: own.node_name,
+        rootLocation: providerLocation,
         workerProviderLocation,
+      };
+      if (source === null || source === node.node_name)
+        return { ...found, providerNode: node.node_name, providerLocation, providerConsumer: null };
+      const location = await peerLocation(settings, applicationName, own.node_name, source);
+      const peer = await ask(location);
+      if (peer.node_name !== source || peer.worker_name === null)
+        throw notComparable(`node at ${source}'s location is ${peer.node_name}`);
+      return {
+        ...found,
+        providerNode: source,
+        providerLocation: location,
+        providerConsumer: peer.worker_name,
       };
     }
     providerLocation = settings.remote(node.provider_location ?? '');
   }
   throw new KajaError('state-refused', 'the providers of this node form a circle');
+}
+
+const notComparable = (text: string, hint?: string): KajaError =>
+  new KajaError('state-refused', text, { exitCode: 2, ...(hint === undefined ? {} : { hint }) });
+
+async function peerLocation(
+  settings: CompareSettings,
+  applicationName: string,
+  ownName: string,
+  name: string,
+): Promise<string> {
+  if (settings.lock) throw notComparable('--lock is for the root', 'leave --source or --lock out');
+  if (name === ownName) throw notComparable(`${name} is this node`);
+  await using here = await openSession(settings.location, { purpose: 'admin', applicationName });
+  const location = await here.value<string>(
+    'select node_location from pgq_node.node_location where queue_name = $1 and node_name = $2 and not dead',
+    [settings.queue, name],
+  );
+  if (location === undefined)
+    throw notComparable(
+      `there is no node ${name} in this set`,
+      '--source takes a name that members shows; a standby cannot be read exactly at a tick',
+    );
+  return settings.remote(location);
 }
 
 async function readNode(session: Session, queue: string): Promise<NodeRow> {

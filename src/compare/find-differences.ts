@@ -4,7 +4,7 @@ import type { Session } from '../db/session.ts';
 import { type Buckets, bucketOf } from './buckets.ts';
 import type { Moment } from './moment.ts';
 import { type KeyRanges, narrowRanges, rowsInRanges } from './narrow-ranges.ts';
-import { namedTexts, rowHash, rowKey, rowTexts, type Side, whereOf } from './row-sql.ts';
+import { rowHash, rowKey, type Side, whereOf } from './row-sql.ts';
 import type { Subject } from './subject.ts';
 
 /** What is wrong with a row, seen from this node. */
@@ -15,12 +15,6 @@ export interface Differences {
   readonly missing: bigint;
   readonly extra: bigint;
   readonly different: bigint;
-}
-
-/** One row: its key columns, or all columns of a table without key, as text. */
-export interface Sample {
-  readonly kind: DifferenceKind;
-  readonly row: Readonly<Record<string, string | null>>;
 }
 
 /** Sum of the kinds. */
@@ -78,39 +72,4 @@ function rowsOf(side: Side, found: DifferingBuckets, ranges: KeyRanges | undefin
   if (ranges && ranges.share <= INDEX_SHARE) return rowsInRanges(side, ranges.list, columns);
   const part = `${bucketOf(side, found.buckets)} = any ('{${found.numbers.join(',')}}'::int8[])`;
   return `select ${columns} from ${side.from} t${whereOf(side.filter, part)}`;
-}
-
-/**
- * Some of the differing rows, by key.
- * @param limit how many at most
- */
-export async function sampleDifferences(moment: Moment, subject: Subject, limit: number): Promise<Sample[]> {
-  const here = moment.here[0] as Session;
-  const kind = `case when theirs > ours then 'missing' when ours > theirs then 'extra' else 'different' end`;
-  if (subject.source.keys.length > 0) {
-    const rows = await here.query<{ kind: DifferenceKind; row: string }>(
-      `select ${kind} as kind, ${namedTexts('k', subject.source.keys)}::text as row from pg_temp.kaja_diff order by k limit $1`,
-      [limit],
-    );
-    return rows.map((row) => ({ kind: row.kind, row: JSON.parse(row.row) }));
-  }
-  const hashes = await here.query<{ kind: DifferenceKind; hash: string }>(
-    `select ${kind} as kind, k[1] as hash from pg_temp.kaja_diff order by k limit $1`,
-    [limit],
-  );
-  const read = async (session: Session, side: Side, wanted: DifferenceKind): Promise<Sample[]> => {
-    const list = hashes.filter((one) => one.kind === wanted).map((one) => one.hash);
-    if (list.length === 0) return [];
-    const rows = await session.query<{ row: string }>(
-      `select distinct on (h) line as "row" from (select (${rowHash(side)})::text as h, ${namedTexts(rowTexts(side), subject.source.columns)}::text as line
-         from ${side.from} t${whereOf(side.filter)}) x where h = any ($1::text[]) order by h`,
-      [list],
-    );
-    return rows.map((row) => ({ kind: wanted, row: JSON.parse(row.row) }));
-  };
-  const [missing, extra] = await Promise.all([
-    read(moment.provider[0] as Session, subject.source, 'missing'),
-    read(here, subject.dest, 'extra'),
-  ]);
-  return [...missing, ...extra];
 }

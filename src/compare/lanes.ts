@@ -1,27 +1,37 @@
 /** Reads the ranges of a table with several sessions at once. */
 import { planRanges, type TableRange } from '../db/ranges.ts';
 import type { Session } from '../db/session.ts';
+import type { Pace } from './pace.ts';
 import type { Side } from './row-sql.ts';
+
+/** Blocks of a range when the pace is limited: 16 MB. */
+const SMALL_BLOCKS = 2048;
 
 /**
  * Run a query per range; each session takes the next range until none is left.
  * @param sessions with one snapshot in common
  * @param sql query of a range; the table's alias is `t`, conditions of the side are up to the caller
+ * @param pace asked before each range
  * @returns rows of all ranges, in no order
  */
-export async function readRanges<R>(
+export async function readRanges<R extends { n: bigint }>(
   sessions: readonly Session[],
   side: Side,
   sql: (range: TableRange) => string,
+  pace: Pace,
 ): Promise<R[]> {
   const [first] = sessions;
   if (!first) return [];
-  const ranges = await planRanges(first, side.name, sessions.length);
+  const ranges = await planRanges(first, side.name, sessions.length, pace.small ? SMALL_BLOCKS : undefined);
   const rows: R[] = [];
   let failed = false;
   const lane = async (session: Session): Promise<void> => {
-    for (let range = ranges.shift(); range && !failed; range = ranges.shift())
-      rows.push(...(await session.query<R>(sql(range))));
+    for (let range = ranges.shift(); range && !failed; range = ranges.shift()) {
+      await pace.before(session);
+      const found = await session.query<R>(sql(range));
+      rows.push(...found);
+      await pace.after(found.reduce((sum, row) => sum + Number(row.n), 0));
+    }
   };
   const results = await Promise.allSettled(
     sessions.map((session) =>

@@ -17,7 +17,9 @@ import {
   deleteRows,
   insertRows,
   keepsForeignColumns,
+  logSteps,
   type RepairPlan,
+  takeKeys,
   updateRows,
 } from './repair-plan.ts';
 
@@ -35,87 +37,152 @@ export interface RepairWork {
   file: string | null;
 }
 
+/** Where the changes are noted. */
+export interface RepairRun {
+  readonly runId: bigint;
+  /** Keys repaired in one transaction. */
+  readonly batchRows: number;
+}
+
 /**
- * Repair the tables whose differing keys are known.
- * @param directory write SQL files there; null: change the rows
- * @throws KajaError state-refused (exit code 2) when the worker does not come or does not stay
+ * Change the rows of the tables whose differing keys are known, batch by batch; the worker stands for each.
+ * @throws KajaError state-refused (exit code 2) when the worker does not come or does not stay; then the batches before are done
  */
-export async function repairAtMoment(
+export async function applyRepairs(
   context: CompareContext,
-  directory: string | null,
+  run: RepairRun,
   { session, role }: ApplySession,
   works: readonly RepairWork[],
 ): Promise<void> {
-  const moment = await reachMoment(context, {
+  // Without the right to switch foreign keys off all tables change together, in the order the keys want.
+  const together = role !== 'replica';
+  const limit = together ? Number.MAX_SAFE_INTEGER : run.batchRows;
+  for (;;) {
+    const batch: RepairWork[] = [];
+    let rows = 0;
+    for (const work of works) {
+      const taken = rows < limit ? await take(session, work.plan, limit - rows) : 0;
+      if (taken > 0) batch.push(work);
+      rows += taken;
+    }
+    if (batch.length === 0) return;
+    const moment = await momentFor(context, batch);
+    try {
+      const groups = together ? [batch] : batch.map((work) => [work]);
+      for (const group of groups)
+        await session.transaction(() => applyGroup(context, run, session, moment, group));
+    } finally {
+      await moment.close();
+    }
+  }
+}
+
+/**
+ * Write SQL files for the tables whose differing keys are known.
+ * @throws KajaError state-refused (exit code 2) when the worker does not come or does not stay
+ */
+export async function writeRepairs(
+  context: CompareContext,
+  directory: string,
+  { session }: ApplySession,
+  works: readonly RepairWork[],
+): Promise<void> {
+  for (const { plan } of works) await take(session, plan, Number.MAX_SAFE_INTEGER);
+  const moment = await momentFor(context, works);
+  try {
+    await session.transaction(
+      async () => {
+        await checkPosition(context, session, moment, false);
+        for (const { plan } of works) await prepare(context, session, moment, plan, false);
+        // What is read from here on is this transaction's snapshot.
+        await moment.release();
+        for (const work of works) await writeFile(context, session, directory, work);
+      },
+      { isolation: 'repeatable read' },
+    );
+  } finally {
+    await moment.close();
+  }
+}
+
+const momentFor = (context: CompareContext, works: readonly RepairWork[]): Promise<Moment> =>
+  reachMoment(context, {
     tables: works.map((work) => work.plan.subject.tableName),
     readers: 1,
     readersHere: 0,
     keep: true,
     force: false,
   });
-  try {
-    if (directory !== null) {
-      await session.transaction(
-        async () => {
-          await checkPosition(context, session, moment, false);
-          for (const { plan } of works) await prepare(context, session, moment, plan, false);
-          // What is read from here on is this transaction's snapshot.
-          await moment.release();
-          for (const work of works) await writeFile(context, session, directory, work);
-        },
-        { isolation: 'repeatable read' },
-      );
-      return;
-    }
-    // Without the right to switch foreign keys off all tables change together, in the order the keys want.
-    const groups = role === 'replica' ? works.map((work) => [work]) : [works];
-    for (const group of groups) await session.transaction(() => applyGroup(context, session, moment, group));
-  } finally {
-    await moment.close();
-  }
+
+async function take(session: Session, plan: RepairPlan, limit: number): Promise<number> {
+  let rows = 0;
+  for (const sql of takeKeys(plan, limit)) rows = await session.execute(sql);
+  return rows;
 }
 
 async function applyGroup(
   context: CompareContext,
+  run: RepairRun,
   session: Session,
   moment: Moment,
   group: readonly RepairWork[],
 ): Promise<void> {
   await checkPosition(context, session, moment, true);
-  for (const { plan } of group) await prepare(context, session, moment, plan, true);
+  for (const { plan } of group) {
+    await prepare(context, session, moment, plan, true);
+    const { tableName, destName } = plan.subject;
+    await session.execute(logSteps(plan), [run.runId, context.queue, tableName, destName]);
+  }
   await session.query('savepoint kaja_repair');
+  let counts: Counts[];
   try {
-    await change(session, group, true);
+    counts = await change(session, group, true);
   } catch (error) {
     // Rows that exchange unique values cannot pass each other by UPDATE; leaving and coming back they can.
     const lossless = group.every(({ plan }) => !keepsForeignColumns(plan));
     if (!sqlstateOf(error)?.startsWith('23') || !lossless) throw error;
     await session.query('rollback to savepoint kaja_repair');
-    await change(session, group, false);
+    counts = await change(session, group, false);
   }
-  for (const work of group)
-    work.remaining = Number((await session.value<bigint>(countRemaining(work.plan))) ?? 0n);
+  for (const { work, inserts, updates, deletes } of counts) {
+    work.inserts += inserts;
+    work.updates += updates;
+    work.deletes += deletes;
+    work.remaining += Number((await session.value<bigint>(countRemaining(work.plan))) ?? 0n);
+  }
   failpoint('repair-applied');
 }
 
+interface Counts {
+  readonly work: RepairWork;
+  readonly inserts: number;
+  readonly updates: number;
+  readonly deletes: number;
+}
+
 /** Deletes, referencing tables first; then updates and inserts, referenced tables first. */
-async function change(session: Session, group: readonly RepairWork[], update: boolean): Promise<void> {
+async function change(session: Session, group: readonly RepairWork[], update: boolean): Promise<Counts[]> {
   const ranked = [...group].sort((a, b) => a.rank - b.rank);
   const updates = (work: RepairWork): boolean => update && canUpdate(work.plan);
   const removed = new Map<RepairWork, number>();
   for (const work of [...ranked].reverse())
     removed.set(work, await session.execute(deleteRows(work.plan, updates(work))));
+  const counts: Counts[] = [];
   for (const work of ranked) {
     const sql = updates(work) ? updateRows(work.plan) : undefined;
-    work.updates = sql ? await session.execute(sql) : 0;
+    const updated = sql ? await session.execute(sql) : 0;
     const inserted = await session.execute(insertRows(work.plan, updates(work)));
     // A row that left and came back was updated.
     const gone = removed.get(work) ?? 0;
     const replaced = updates(work) ? 0 : await countReplaced(session, work.plan);
-    work.updates += replaced;
-    work.inserts = inserted - replaced;
-    work.deletes = gone - replaced;
+    counts.push({
+      work,
+      updates: updated + replaced,
+      inserts: inserted - replaced,
+      deletes: gone - replaced,
+    });
   }
+  return counts;
 }
 
 const countReplaced = async (session: Session, plan: RepairPlan): Promise<number> =>

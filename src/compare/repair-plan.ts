@@ -1,13 +1,16 @@
 /** SQL that repairs one table of this node: rows of the provider in one temporary table, ours in another, and what becomes of each. */
 import { quoteFqName, quoteIdent } from '../db/names.ts';
-import { keyIsIn, rowHash, rowKey, whereOf } from './row-sql.ts';
+import { columnText } from './hash-form.ts';
+import { keyIsIn, namedTexts, rowHash, rowKey, whereOf } from './row-sql.ts';
 import type { SideColumn } from './side-columns.ts';
 import type { Subject } from './subject.ts';
 
 /** A table to repair and its temporary tables, which are numbered because names of tables may be too long. */
 export interface RepairPlan {
   readonly subject: Subject;
-  /** Keys of rows that differed, `k text[]`; lives as long as the session. */
+  /** Keys of rows that differed, `k text[]`, those in hand excepted; lives as long as the session. */
+  readonly waiting: string;
+  /** Keys in hand. */
   readonly keys: string;
   /** Rows of the provider: k, h (hash there), c0, c1, … */
   readonly theirs: string;
@@ -17,6 +20,8 @@ export interface RepairPlan {
   readonly steps: string;
   /** Columns that are written, with their names in `theirs`. */
   readonly written: readonly WrittenColumn[];
+  /** Rows that are only here are deleted. */
+  readonly deletes: boolean;
 }
 
 /** See `RepairPlan.written`. */
@@ -31,8 +36,9 @@ export interface WrittenColumn {
  * Plan the repair of a table. Of the rows found only the keys count from here on: a row that does not match --repair-where on
  * one side is there nevertheless.
  * @param n number of the table in this run
+ * @param deletes rows that are only here are deleted
  */
-export function planRepair(found: Subject, n: number): RepairPlan {
+export function planRepair(found: Subject, n: number, deletes: boolean): RepairPlan {
   const subject: Subject = {
     ...found,
     source: { ...found.source, filter: found.source.tableFilter },
@@ -45,17 +51,26 @@ export function planRepair(found: Subject, n: number): RepairPlan {
   });
   return {
     subject,
+    waiting: `pg_temp.kaja_waiting_${n}`,
     keys: `pg_temp.kaja_keys_${n}`,
     theirs: `pg_temp.kaja_theirs_${n}`,
     ours: `pg_temp.kaja_ours_${n}`,
     steps: `pg_temp.kaja_steps_${n}`,
     written,
+    deletes,
   };
 }
 
-/** Table of the keys, made before they are found. */
+/** Tables of the keys, made before they are found. */
 export const createKeys = (plan: RepairPlan): string =>
-  `create temp table ${bare(plan.keys)} (k text[] collate "C")`;
+  `create temp table ${bare(plan.waiting)} (k text[] collate "C"); create temp table ${bare(plan.keys)} (k text[] collate "C")`;
+
+/** Statements that take some of the waiting keys in hand; the last one's row count says how many. */
+export const takeKeys = ({ waiting, keys }: RepairPlan, limit: number): readonly string[] => [
+  `truncate ${keys}`,
+  `with taken as (delete from ${waiting} where ctid = any (array(select ctid from ${waiting} limit ${limit})) returning k)
+   insert into ${keys} select k from taken`,
+];
 
 /** Temporary table for the provider's rows, with this node's types. */
 export function createTheirs(plan: RepairPlan): string {
@@ -74,7 +89,10 @@ export function copyTheirs({ subject: { source }, written }: RepairPlan): string
  * Read the rows here and decide.
  * @param lock nobody else may change them until the transaction ends
  */
-export function decide({ subject: { dest }, keys, theirs, ours, steps }: RepairPlan, lock: boolean): string {
+export function decide(
+  { subject: { dest }, keys, theirs, ours, steps, deletes }: RepairPlan,
+  lock: boolean,
+): string {
   const inside = dest.filter === null ? 'true' : `coalesce((${dest.filter}), false)`;
   return `analyze ${keys};
 create temp table ${bare(ours)} (rel oid, tid tid, k text[] collate "C", h int8, inside bool) on commit drop;
@@ -88,7 +106,7 @@ with s as (select ctid as sid, k, h, row_number() over (partition by k, h) as n 
      o_left as (select o.rel, o.tid, o.k, o.inside, row_number() over (partition by o.k order by o.inside desc, o.rel, o.tid) as m from o
                  where not exists (select from s where s.k = o.k and s.h = o.h and s.n = o.n))
 select s.sid, o.rel, o.tid from s_left s full join o_left o on o.k = s.k and o.m = s.m
- where s.sid is not null or o.inside;
+ where s.sid is not null${deletes ? ' or o.inside' : ''};
 analyze ${steps}`;
 }
 
@@ -99,6 +117,21 @@ export const canUpdate = ({ subject, written }: RepairPlan): boolean =>
 /** Would a row that is deleted and inserted again lose something? */
 export const keepsForeignColumns = ({ subject }: RepairPlan): boolean =>
   subject.leftOut.some((column) => !column.generated);
+
+/**
+ * Keep old and new values of what is about to change.
+ * Parameters: run, queue, logical and physical name of the table.
+ */
+export function logSteps({ subject: { dest }, steps, theirs, written }: RepairPlan): string {
+  const columns = written.map((column) => column.dest);
+  const texts = written.map((column) => columnText(column.dest, `s.${column.staged}`));
+  const oldTexts = dest.columns.map((column) => columnText(column));
+  return `insert into kaja.repair_log (run_id, queue_name, table_name, dest_table, action, old_row, new_row)
+    select $1, $2, $3, $4, case when f.tid is null then 'insert' when f.sid is null then 'delete' else 'update' end,
+           case when f.tid is not null then ${namedTexts(dest.columns, oldTexts)} end,
+           case when f.sid is not null then ${namedTexts(columns, texts)} end
+      from ${steps} f left join ${theirs} s on s.ctid = f.sid left join ${dest.from} t on ${HERE}`;
+}
 
 const HERE = 't.tableoid = f.rel and t.ctid = f.tid';
 

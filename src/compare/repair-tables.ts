@@ -5,9 +5,11 @@ import type { Session } from '../db/session.ts';
 import { openApplySession } from '../replay/apply-session.ts';
 import { readLocalTables } from '../replay/routes.ts';
 import type { CompareContext } from './compare-context.ts';
-import { type CompareOutcome, compareTables, type TableComparison } from './compare-tables.ts';
+import type { TableComparison } from './compare-one.ts';
+import { type CompareOutcome, compareTables } from './compare-tables.ts';
+import { differenceCount } from './find-differences.ts';
 import { fixFilePath } from './fix-file.ts';
-import { type RepairWork, repairAtMoment } from './repair-at-moment.ts';
+import { applyRepairs, type RepairWork, writeRepairs } from './repair-at-moment.ts';
 import { createKeys, planRepair } from './repair-plan.ts';
 
 /** What to repair, and how. */
@@ -18,6 +20,12 @@ export interface RepairRequest {
   readonly apply: boolean;
   /** Condition over the provider's columns, or null. */
   readonly where: string | null;
+  /** Delete rows that are only here. SQL files name them in any case. */
+  readonly deleteExtra: boolean;
+  /** A table with more differing rows is left alone; null: any number. */
+  readonly maxRows: number | null;
+  /** Rows changed in one transaction. */
+  readonly batchRows: number;
   /** Where the SQL files go. */
   readonly directory: string;
 }
@@ -45,45 +53,62 @@ export async function repairTables(
   context: CompareContext,
   request: RepairRequest,
 ): Promise<{ outcome: CompareOutcome; repairs: TableRepair[] }> {
-  const { location, applicationName, applyRole, signal } = context;
+  const { location, applicationName, applyRole, signal, log } = context;
   const applier = await openApplySession(location, applicationName, applyRole, signal);
   try {
     const works: RepairWork[] = [];
+    let repairs: TableRepair[] = [];
     const ranks = new Map(
       (await readLocalTables(applier.session, context.queue, applier.role)).map((table) => [
         table.tableName,
         table.route?.rank ?? 0,
       ]),
     );
-    const outcome = await compareTables(context, {
+    const outcome = await compareTables(context, 'repair', {
       tables: request.tables,
       countOnly: false,
       sql: '',
       format: '%(cnt)s rows, checksum=%(chksum)s',
       force: false,
+      resume: false,
       show: 0,
       conditions: request.where === null ? [] : [request.where],
-      onDifferent: async (subject, moment) => {
-        const plan = planRepair(subject, works.length);
+      onDifferent: async (subject, moment, found) => {
+        const rows = differenceCount(found);
+        if (request.maxRows !== null && rows > request.maxRows) {
+          log.warn(
+            `${subject.destName}: not repaired: ${rows} rows differ, more than --max-rows ${request.maxRows}`,
+          );
+          return;
+        }
+        const plan = planRepair(subject, works.length, request.deleteExtra || !request.apply);
         await applier.session.query(createKeys(plan));
         await copyBetween({
           from: moment.here[0] as Session,
           fromSql: 'copy (select k from pg_temp.kaja_diff) to stdout',
           to: applier.session,
-          toSql: `copy ${plan.keys} (k) from stdin`,
+          toSql: `copy ${plan.waiting} (k) from stdin`,
           signal,
         });
         const rank = ranks.get(subject.tableName) ?? 0;
         works.push({ plan, rank, inserts: 0, updates: 0, deletes: 0, remaining: 0, file: null });
       },
+      after: async (run, tables) => {
+        if (!request.apply)
+          for (const table of tables)
+            await rm(fixFilePath(request.directory, table.destName), { force: true });
+        const batch = { runId: run.id, batchRows: request.batchRows };
+        if (works.length > 0 && request.apply) await applyRepairs(context, batch, applier, works);
+        else if (works.length > 0) await writeRepairs(context, request.directory, applier, works);
+        repairs = tables.map((table) => toRepair(table, works));
+        for (const one of repairs) {
+          tellResult(context, request, one);
+          if (request.apply) await run.repaired(one);
+        }
+        const left = repairs.some((one) => one.remaining > 0);
+        return left ? 'different' : works.length > 0 ? 'repaired' : 'equal';
+      },
     });
-    if (!request.apply)
-      for (const table of outcome.tables)
-        await rm(fixFilePath(request.directory, table.destName), { force: true });
-    if (works.length > 0)
-      await repairAtMoment(context, request.apply ? null : request.directory, applier, works);
-    const repairs = outcome.tables.map((table) => toRepair(table, works));
-    for (const one of repairs) tellResult(context, one);
     return { outcome, repairs };
   } finally {
     await applier.session.close();
@@ -100,14 +125,17 @@ function toRepair(table: TableComparison, works: readonly RepairWork[]): TableRe
     inserts: work?.inserts ?? 0,
     updates: work?.updates ?? 0,
     deletes: work?.deletes ?? 0,
-    remaining: work?.remaining ?? 0,
+    remaining: work?.remaining ?? Number(table.differences ? differenceCount(table.differences) : 0),
     file: work?.file ?? null,
   };
 }
 
-function tellResult({ log }: CompareContext, one: TableRepair): void {
+function tellResult({ log }: CompareContext, request: RepairRequest, one: TableRepair): void {
   log.info(
     `finished ${one.destName}: src: ${one.sourceRows} rows, dst: ${one.destRows} rows, missed: ${one.inserts} inserts, ${one.updates} updates, ${one.deletes} deletes`,
   );
-  if (one.remaining > 0) log.warn(`${one.destName}: ${one.remaining} rows still differ`);
+  if (one.remaining === 0) return;
+  const hint =
+    request.apply && !request.deleteExtra ? '; rows that are only here go with --delete-extra' : '';
+  log.warn(`${one.destName}: ${one.remaining} rows still differ${hint}`);
 }

@@ -80,6 +80,9 @@ export function filterHere(
   return `coalesce((select (${condition}\n) from (select ${shown.join(', ')}) kaja_row), false)`;
 }
 
-/** The texts of an array expression with their column names, as a JSON object. */
-export const namedTexts = (expression: string, columns: readonly SideColumn[]): string =>
-  `json_object(array[${columns.map((column) => quoteLiteral(column.name)).join(', ')}]::text[], ${expression})`;
+/**
+ * Texts with the names of their columns, as a JSON object.
+ * @param texts one expression per column
+ */
+export const namedTexts = (columns: readonly SideColumn[], texts: readonly string[]): string =>
+  `json_object(array[${columns.map((column) => quoteLiteral(column.name)).join(', ')}]::text[], array[${texts.join(', ')}]::text[])`;

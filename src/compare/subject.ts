@@ -29,6 +29,13 @@ export interface Candidate {
   readonly conditions: readonly string[];
 }
 
+/** What the words of a command line name. */
+export interface Choice {
+  readonly candidates: readonly Candidate[];
+  /** Tables that cannot be compared, with the reason. */
+  readonly refused: readonly { readonly tableName: string; readonly reason: string }[];
+}
+
 /**
  * Choose the tables.
  * @param words names or patterns; none: all local tables
@@ -37,7 +44,7 @@ export async function chooseTables(
   context: CompareContext,
   here: Session,
   words: readonly string[],
-): Promise<Candidate[]> {
+): Promise<Choice> {
   const rows = await here.query<{
     tableName: string;
     destName: string;
@@ -57,23 +64,28 @@ export async function chooseTables(
     candidates: local,
     processed: [],
   });
-  for (const name of choice.unknown) context.log.warn(`Table not subscribed: ${name}`);
-  return choice.names.flatMap((name): Candidate[] => {
+  const refused: { tableName: string; reason: string }[] = [];
+  for (const tableName of choice.unknown)
+    refused.push({ tableName, reason: skip(context.log, `Table not subscribed: ${tableName}`) });
+  const candidates = choice.names.flatMap((name): Candidate[] => {
     const row = rows.find((one) => one.tableName === name);
     if (row?.state !== 'ok') {
-      context.log.info(`Table ${name} not synced yet, no point`);
+      const reason = `Table ${name} not synced yet, no point`;
+      context.log.info(reason);
+      refused.push({ tableName: name, reason });
       return [];
     }
     const attrs = parseDict(row.attrs);
     const conditions = [attrs.get('where') ?? []].flat();
     return [{ tableName: row.tableName, destName: row.destName, conditions }];
   });
+  return { candidates, refused };
 }
 
 /**
  * Look at a table on both sides.
  * @param extraConditions further conditions over the provider's columns
- * @returns undefined, after a line in the log, when it cannot be compared
+ * @returns the reason, after a line in the log, when it cannot be compared
  */
 export async function readSubject(
   context: CompareContext,
@@ -81,7 +93,7 @@ export async function readSubject(
   provider: Session,
   here: Session,
   extraConditions: readonly string[],
-): Promise<Subject | undefined> {
+): Promise<Subject | string> {
   const { tableName, destName } = candidate;
   const { log, queue } = context;
   const [there] = await provider.query<{ local: boolean; state: string | null; name: string }>(
@@ -144,9 +156,9 @@ const bracketed = (condition: string): string => `(${condition}\n)`;
 const joined = (conditions: readonly string[]): string | null =>
   conditions.length > 0 ? conditions.join(' and ') : null;
 
-function skip(log: CompareContext['log'], reason: string): undefined {
+function skip(log: CompareContext['log'], reason: string): string {
   log.warn(reason);
-  return undefined;
+  return reason;
 }
 
 /** A plain table is read without its inheritance children; undefined: there is no such table. */

@@ -23,9 +23,15 @@ const MIN_BLOCKS = 2000;
  * Split a table into ranges of its physical rows (ctid), partitions one by one.
  * @param table unquoted name on the provider
  * @param jobs parallel readers; 1 gives one range per partition
+ * @param mostBlocks no range is bigger; default: as big as they come
  * @returns ranges that together hold every row exactly once under one snapshot
  */
-export async function planRanges(reader: Session, table: string, jobs: number): Promise<TableRange[]> {
+export async function planRanges(
+  reader: Session,
+  table: string,
+  jobs: number,
+  mostBlocks = Number.POSITIVE_INFINITY,
+): Promise<TableRange[]> {
   const leaves = await reader.query<LeafRow>(
     `select n.nspname as schema, c.relname as name, c.relkind::text as kind, c.relkind = 'r' as only,
             case when c.relkind = 'r' then (pg_relation_size(c.oid) / current_setting('block_size')::int8)::float8 else 0 end as blocks
@@ -39,10 +45,8 @@ export async function planRanges(reader: Session, table: string, jobs: number): 
   );
   return leaves.flatMap((leaf): TableRange[] => {
     const from = `${leaf.only ? 'only ' : ''}${quoteIdent(leaf.schema)}.${quoteIdent(leaf.name)}`;
-    const parts =
-      jobs <= 1 || leaf.kind !== 'r'
-        ? 1
-        : Math.max(1, Math.min(jobs * 4, Math.floor(leaf.blocks / MIN_BLOCKS)));
+    const spread = jobs <= 1 ? 1 : Math.min(jobs * 4, Math.floor(leaf.blocks / MIN_BLOCKS));
+    const parts = leaf.kind !== 'r' ? 1 : Math.max(1, spread, Math.ceil(leaf.blocks / mostBlocks));
     if (parts === 1) return [{ from, where: null }];
     const step = Math.ceil(leaf.blocks / parts);
     return Array.from({ length: parts }, (_, n) => {

@@ -113,7 +113,7 @@ describe('differences', () => {
       );
       expect((await compared('one')).code).toBe(0);
     }
-  });
+  }, 180_000);
 
   it('swapped values are seen although the sums of their parts are the same', async () => {
     const { root, leaf, pair } = db;
@@ -128,9 +128,9 @@ describe('differences', () => {
     expect({ code, err }).toMatchObject({ code: 1 });
     expect(err).toContain('public.swap: Results do not match!');
     expect(err).toContain('2 rows differ');
-    expect(out).toBe('public.swap: different: id=1\npublic.swap: different: id=2\n');
+    expect(out).toBe('public.swap: different in v: id=1\npublic.swap: different in v: id=2\n');
     expect((await db.kaja('compare', 'swap', '--count-only')).code).toBe(0);
-    expect((await db.kaja('compare', 'swap', '--show', '1')).out).toBe('public.swap: different: id=1\n');
+    expect((await db.kaja('compare', 'swap', '--show', '1')).out).toBe('public.swap: different in v: id=1\n');
   });
 
   it('without a key rows count as often as they are there', async () => {
@@ -148,7 +148,7 @@ describe('differences', () => {
     const { code, tables } = await compared('bag');
     expect(code).toBe(1);
     expect(tables[0]).toMatchObject({ missing: 1, extra: 1, different: 0 });
-    expect(tables[0]?.rows).toEqual([
+    expect(tables[0]?.rows).toMatchObject([
       { kind: 'missing', row: { a: 'x', b: '1' } },
       { kind: 'extra', row: { a: 'y', b: null } },
     ]);
@@ -348,7 +348,7 @@ it('big tables are read in ranges, and one row in 200,000 is found', async () =>
     source_rows: 200000,
     dest_rows: 199999,
   });
-  expect(tables[0]?.rows).toEqual([
+  expect(tables[0]?.rows).toMatchObject([
     { kind: 'different', row: { id: '123456' } },
     { kind: 'missing', row: { id: '5' } },
   ]);

@@ -43,7 +43,7 @@ describe('--apply', () => {
   it('changes the differing rows and no other', async () => {
     await differing('fixed');
     const before = await versions('fixed');
-    const { code, err } = await db.kaja('repair', '--apply', 'fixed');
+    const { code, err } = await db.kaja('repair', '--apply', '--delete-extra', 'fixed');
     expect({ code, err }).toMatchObject({ code: 0 });
     expect(err).toContain(
       'finished public.fixed: src: 2000 rows, dst: 1999 rows, missed: 3 inserts, 2 updates, 2 deletes',
@@ -56,7 +56,7 @@ describe('--apply', () => {
       { local_note: 'kept', t: `it's \\ "5` },
       { local_note: 'mine', t: `it's \\ "7` },
     ]);
-    const again = await db.kaja('repair', '--apply', 'fixed');
+    const again = await db.kaja('repair', '--apply', '--delete-extra', 'fixed');
     expect(again.code).toBe(0);
     expect(again.err).toContain('missed: 0 inserts, 0 updates, 0 deletes');
     expect(await db.leaf.sql('select * from kaja.hold')).toEqual([]);
@@ -111,7 +111,7 @@ describe('--apply', () => {
     await db.tamper(
       `delete from bag where ctid = (select min(ctid) from bag where a = 'x'); insert into bag values (null, 'y'), (7, 'z')`,
     );
-    const { code, err } = await db.kaja('repair', '--apply', 'bag');
+    const { code, err } = await db.kaja('repair', '--apply', '--delete-extra', 'bag');
     expect({ code, err }).toMatchObject({ code: 0 });
     expect(err).toContain('missed: 1 inserts, 0 updates, 2 deletes');
     expect(await db.leaf.sql('select a, b from bag order by a, b')).toEqual(
@@ -170,7 +170,7 @@ describe('without the right to switch foreign keys off', () => {
       await eventually(async () => (await leaf.sql(keys)).length === 1);
       await marker.tamper(`delete from child where id = 2; delete from parent where id = 2;
         insert into parent values (3, 'x'); insert into child values (3, 3); update child set p = 3 where id = 1`);
-      const { code, err } = await marker.kaja('repair', '--apply');
+      const { code, err } = await marker.kaja('repair', '--apply', '--delete-extra');
       expect({ code, err }).toMatchObject({ code: 0 });
       await pair.expectEqual('parent');
       await pair.expectEqual('child');
@@ -191,7 +191,7 @@ describe('keys that no index serves', () => {
     await db.pair.addTable('odd', { key: ['k', 'd'] });
     await db.pair.settled();
     await db.tamper(`update odd set n = 0; insert into odd values ((9, ''), null, 9)`);
-    const { code, err } = await db.kaja('repair', '--apply', 'odd');
+    const { code, err } = await db.kaja('repair', '--apply', '--delete-extra', 'odd');
     expect({ code, err }).toMatchObject({ code: 0 });
     expect(err).toContain('missed: 0 inserts, 3 updates, 1 deletes');
     await db.pair.expectEqual('odd');

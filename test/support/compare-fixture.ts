@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { runProgram } from '../../src/cli/run-program.ts';
 import { listedCommands } from '../../src/commands/command.ts';
 import { compare } from '../../src/commands/compare.ts';
+import { compareHistory } from '../../src/commands/compare-history.ts';
 import { repair } from '../../src/commands/repair.ts';
 import type { WorkerSettings } from '../../src/worker/worker-settings.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
@@ -60,7 +61,7 @@ export async function comparePair(
       let err = '';
       // Fix files go to the current directory.
       process.chdir(dir);
-      const code = await runProgram([ini, ...words], listedCommands([compare, repair]), {
+      const code = await runProgram([ini, ...words], listedCommands([compare, compareHistory, repair]), {
         stdout: { write: (text) => (out += text) },
         stderr: { write: (text) => (err += text) },
         env: {},
