@@ -108,7 +108,7 @@ describe('--resume', () => {
     expect((await db.kaja('compare', 'one', 'two', 'three', '--resume')).err.match(/Counting/g)).toHaveLength(
       3,
     );
-  });
+  }, 180_000);
 });
 
 describe('pace', () => {

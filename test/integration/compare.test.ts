@@ -304,12 +304,12 @@ describe('the hold', () => {
     await pair.settled();
     expect((await db.kaja('compare', 'busy')).code).toBe(0);
     expect(await holds()).toEqual([]);
-  });
+  }, 180_000);
 
   it('is removed when the comparer is interrupted', async () => {
     await db.pair.stopWorker();
     const child = start(['compare', 'busy', '--wait', '60']);
-    await eventually(async () => (await holds()).length === 1);
+    await eventually(async () => (await holds()).length === 1, undefined, { timeoutMs: 60_000 });
     child.kill('SIGINT');
     expect(await once(child, 'exit')).toEqual([130, null]);
     expect(await holds()).toEqual([]);
