@@ -153,7 +153,7 @@ describe.each(Array.from({ length: serverCount() }, (_, n) => n))(
                execute format('alter function %s owner to ${role}', f.name);
              end loop;
            end $$;
-           grant usage on schema pgq, kaja to ${role}; grant all on all tables in schema pgq, kaja to ${role}; grant all on all sequences in schema pgq, kaja to ${role}`,
+           grant usage on schema pgq, kaja to ${role}; grant all on all tables in schema pgq, kaja to ${role}; grant all on all sequences in schema pgq, kaja to ${role}; grant execute on all functions in schema kaja to ${role}`,
         );
         await db.sql('insert into hidden values (1, 1); update hidden set v = 2; delete from hidden');
         expect(
