@@ -78,6 +78,8 @@ declare
     v_rows     text := case when i_op = 'DELETE' then 'oldtab' else 'newtab' end;
     v_name     text := quote_literal(i_capture.table_name);
     v_head     text := format('select nextval(''pgq.event_%s_id_seq''::regclass), now(), ', i_queue_id);
+    v_data     text;         -- a row in text form
+    v_quick    text;         -- the shortest way, for most statements
     v_plain    text;         -- log the statement's rows, one event each
     v_fast     text;
     v_same_key text;         -- dynamic: log UPDATE rows whose keys did not change
@@ -104,9 +106,11 @@ begin
     end if;
 
     v_plain := kaja._capture_execute(i_queue_id, v_head || format('%L || $1, (r.*)::text, %s from %s r', left(i_op, 1) || '/', v_name, v_rows));
-    v_fast := kaja._capture_insert(i_capture, i_queue_id, i_tables, left(i_op, 1), format('kaja.shape_of(%s)', i_capture.relid),
-                                   case when i_has_money then '(r.*)::text' else format('case when kaja.money_came(%s) then kaja.exact_text(r.*) else (r.*)::text end', i_capture.relid) end,
-                                   ' from ' || v_rows || ' r');
+    v_data := case when i_has_money then '(r.*)::text' else format('case when kaja.money_came(%s) then kaja.exact_text(r.*) else (r.*)::text end', i_capture.relid) end;
+    v_fast := kaja._capture_insert(i_capture, i_queue_id, i_tables, left(i_op, 1), format('kaja.shape_of(%s)', i_capture.relid), v_data, ' from ' || v_rows || ' r');
+    if i_op <> 'UPDATE' or v_keyed then
+        v_quick := kaja._capture_quick(i_capture, i_op, i_queue_id, i_tables, i_has_money, '(r.*)::text');
+    end if;
 
     if i_op <> 'UPDATE' then
         return format($f$
@@ -117,7 +121,7 @@ declare
     v_match    text;
     v_context  text;
 begin
-%s    if %s then
+%s%s    if %s then
         v_match := %s;
     end if;
 %s    if tg_relid <> %s or v_match is not null or current_setting('transaction_isolation') <> 'read committed' then
@@ -140,7 +144,7 @@ begin
     end if;
     return null;
 end;
-$f$, 'kaja.current_table_' || i_queue_id, kaja._capture_prologue(i_queue_id, i_has_money), case when v_keyed then v_nested else 'false' end, v_find,
+$f$, 'kaja.current_table_' || i_queue_id, v_quick, kaja._capture_prologue(i_queue_id, i_has_money), case when v_keyed then v_nested else 'false' end, v_find,
              case when v_keyed and i_op = 'DELETE' then format($f$    if v_match is null and (pg_stat_get_xact_tuples_inserted(tg_relid) > 0 or pg_stat_get_xact_tuples_updated(tg_relid) > 0 or current_setting('track_counts') = 'off') then
         get diagnostics v_context = pg_context;
         if kaja.is_compound(v_context, 'delete') then
@@ -203,7 +207,7 @@ declare
     v_match    text;
     v_context  text;
 begin
-%s    if %s then
+%s%s    if %s then
         v_match := %s;
     end if;
     if tg_relid <> %s or v_match is not null or current_setting('transaction_isolation') <> 'read committed' then
@@ -230,7 +234,7 @@ begin
     end if;
     return null;
 end;
-$f$, 'kaja.current_table_' || i_queue_id, kaja._capture_prologue(i_queue_id, i_has_money), v_nested, v_find, i_capture.relid, v_names, i_capture.shape_id,
+$f$, 'kaja.current_table_' || i_queue_id, v_quick, kaja._capture_prologue(i_queue_id, i_has_money), v_nested, v_find, i_capture.relid, v_names, i_capture.shape_id,
          v_money, v_standing, i_capture.shape_id, v_both, v_old_key, v_alias, v_new_key, v_alias, v_new_keys, v_same_key,
          case when v_leading then
             format($f$        if v_table is not null and exists (select %s from oldtab o%s except select %s from newtab n%s) then

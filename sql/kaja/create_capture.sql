@@ -145,7 +145,9 @@ begin
             execute format('create trigger %I after %s on %I.%I referencing %s for each statement %s execute function kaja.%I(%L)', v_trigger, v_op,
                            v_schema, v_relname,
                            case v_op when 'insert' then 'new table as newtab' when 'delete' then 'old table as oldtab' else 'old table as oldtab new table as newtab' end,
-                           kaja._capture_when(), format('capture_%s_%s', v_capture.capture_id, v_op), i_queue);
+                           -- The other functions look themselves (kaja._capture_quick).
+                           case when i_style = 'whole_row' and v_op = 'update' then kaja._capture_when() else '' end,
+                           format('capture_%s_%s', v_capture.capture_id, v_op), i_queue);
             v_triggers := v_triggers || v_trigger;
         end loop;
     end if;

@@ -1,4 +1,5 @@
 /** Initial copy of one table: its rows as they were at a tick, then its events up to near the worker's position. */
+import { errorLine } from '../errors/error-line.ts';
 import type { LocalTable } from '../replay/routes.ts';
 import { catchUp } from './catch-up.ts';
 import type { CopyContext } from './copy-context.ts';
@@ -10,10 +11,25 @@ import { loadRows } from './load-rows.ts';
  */
 export async function copyTable(context: CopyContext, table: LocalTable): Promise<void> {
   const writer = await context.openWriter(`copy ${table.tableName}`);
+  let analyzed: Promise<void> | undefined;
   try {
-    if (table.mergeState === 'in-copy') await loadRows(context, table, writer);
+    if (table.mergeState === 'in-copy') {
+      await loadRows(context, table, writer);
+      analyzed = analyze(context, table);
+    }
     await catchUp(context, table, writer);
   } finally {
+    await analyzed;
     await writer.close();
+  }
+}
+
+/** Statistics are gathered beside the catching up, which nothing waits for. Never throws: the server gathers them too, later. */
+async function analyze(context: CopyContext, table: LocalTable): Promise<void> {
+  try {
+    const session = await context.openHere(`analyze ${table.tableName}`);
+    await session.query(`analyze ${table.route?.dest}`).finally(() => session.close());
+  } catch (error) {
+    context.log.debug(`${table.tableName} could not be analyzed: ${errorLine(error)}`);
   }
 }

@@ -67,7 +67,6 @@ export async function loadRows(context: CopyContext, table: LocalTable, writer: 
     log.info(
       `${table.tableName}: copy finished: ${progress.bytes()} bytes, ${progress.rows()} rows in ${progress.seconds()} s`,
     );
-    await writer.query(`analyze ${table.route.dest}`);
   } finally {
     await readers.close();
     await Promise.all(writers.slice(1).map((one) => one.close()));

@@ -4,7 +4,10 @@ import { sleep } from '../runtime/sleep.ts';
 import type { TableNode } from './node-tables.ts';
 import { readTableReports, remainingText, type TableReport } from './table-report.ts';
 
-const POLL_MS = 500;
+/** Looks often at first, for small tables, and seldom later. */
+const FIRST_POLL_MS = 50;
+const LAST_POLL_MS = 500;
+const POLL_GROWTH = 1.02;
 /** Rate and remaining time are renewed this often. */
 const LABEL_MS = 10_000;
 
@@ -25,6 +28,7 @@ export async function waitSync(node: TableNode, progress: SyncProgress, timeoutM
   const errors = new Map<string, string>();
   const show = createDisplay(progress);
   let waiting: Set<string> | undefined;
+  let pollMs = FIRST_POLL_MS;
   for (;;) {
     const reports = await readTableReports(here, queue);
     const behind = reports.filter((report) => report.mergeState !== 'ok' && report.mergeState !== '?');
@@ -62,7 +66,8 @@ export async function waitSync(node: TableNode, progress: SyncProgress, timeoutM
         },
       );
     }
-    await sleep(Math.min(POLL_MS, Math.max(1, deadline - Date.now())), node.signal);
+    await sleep(Math.min(pollMs, Math.max(1, deadline - Date.now())), node.signal);
+    pollMs = Math.min(pollMs * POLL_GROWTH, LAST_POLL_MS);
     if (node.signal.aborted)
       throw new KajaError('aborted', 'stopped on request', { cause: node.signal.reason });
   }

@@ -36,6 +36,7 @@ export class LeafWorker {
   readonly #settings: WorkerSettings;
   readonly #log: Log;
   readonly #signal: AbortSignal;
+  readonly #waker: Waker;
   readonly #listener: TickListener;
   readonly #copies: CopyManager;
   #target: Session | undefined;
@@ -54,6 +55,7 @@ export class LeafWorker {
     this.#settings = settings;
     this.#log = log;
     this.#signal = signal;
+    this.#waker = waker;
     this.#listener = new TickListener(settings.queue, waker, log);
     this.#copies = new CopyManager(() => {
       this.#tableVersion = undefined;
@@ -127,6 +129,11 @@ export class LeafWorker {
         this.#log.debug(
           'session_replication_role may not be set: triggers and foreign keys of this node fire on replicated changes',
         );
+      // A table that is added, removed or resynced is taken up at once. Without notifications the next poll sees it.
+      session.client.on('notification', (message) => {
+        if (message.payload === this.#settings.queue) this.#waker.wake();
+      });
+      await session.query('listen kaja_tables');
       this.#target = session;
       this.#role = role;
       this.#openedAt = Date.now();
