@@ -6,6 +6,9 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_count int;
 begin
+    if not exists (select 1 from pgq.subscription s where s.sub_batch = i_batch_id) then
+        raise exception 'batch not found';
+    end if;
     insert into kaja.dead_letter (queue_id, queue_name, consumer_name, reason, ev_id, ev_time, ev_retry, ev_type, ev_data,
                                   ev_extra1, ev_extra2, ev_extra3, ev_extra4)
     select distinct on (e.ev_id) q.queue_id, q.queue_name, c.co_name, r.reason, e.ev_id, e.ev_time, e.ev_retry, e.ev_type, e.ev_data,

@@ -6,6 +6,9 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_count int;
 begin
+    if not exists (select 1 from pgq.subscription s where s.sub_batch = i_batch_id) then
+        raise exception 'batch not found';
+    end if;
     insert into pgq.retry_queue (ev_retry_after, ev_queue, ev_id, ev_time, ev_owner, ev_retry, ev_type, ev_data,
                                  ev_extra1, ev_extra2, ev_extra3, ev_extra4)
     select now() + make_interval(secs => r.delay), s.sub_queue, e.ev_id, e.ev_time, s.sub_id, coalesce(e.ev_retry, 0) + 1,

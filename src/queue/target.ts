@@ -1,6 +1,7 @@
 /** The database that a consumer writes to exactly once: transactions of a connection of ours, of a pool of pg, or of kysely. */
-import pg from 'pg';
+import type pg from 'pg';
 import { parseConnectionString, toClientConfigs } from '../config/connection-string.ts';
+import { driver } from '../db/driver.ts';
 import { toConnectError } from '../db/sql-error.ts';
 import type { Connection } from './link.ts';
 import { type Executor, type PgTransaction, transactionExecutor } from './transaction.ts';
@@ -104,7 +105,7 @@ async function connectPlain(connection: Connection): Promise<pg.Client> {
       : [connection as pg.ClientConfig];
   let failure: unknown;
   for (const config of configs) {
-    const client = new pg.Client({ keepAlive: true, application_name: 'kaja consumer', ...config });
+    const client = new driver.Client({ keepAlive: true, application_name: 'kaja consumer', ...config });
     // Without a listener a lost connection would end the process; the next statement tells.
     client.on('error', () => {});
     try {

@@ -7,7 +7,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SERVERS } from '../sql/queue-support.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Ended, kaja, killLeftOvers, startKaja } from '../support/kaja-process.ts';
+import { killLeftOvers, startKaja } from '../support/kaja-process.ts';
+import { runKaja as kaja } from '../support/node-pair.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
 
@@ -18,7 +19,7 @@ describe.each(SERVERS)('kaja queue on the %s', (_name, server) => {
   });
   afterEach(() => killLeftOvers());
   afterAll(() => db?.drop());
-  const run = (...words: string[]): Promise<Ended> => kaja('queue', db.url, ...words);
+  const run = (...words: string[]): ReturnType<typeof kaja> => kaja('queue', db.url, ...words);
   const good = async (...words: string[]): Promise<string> => {
     const { code, out, err } = await run(...words);
     expect(code, err).toBe(0);

@@ -295,7 +295,7 @@ describe.each([
       await produce('1');
       const run = consumer().runExactlyOnce({ into: bare.url, event: () => {} }, { signal: stop.signal });
       await eventually(() =>
-        log.some((line) => line.includes('pgq_ext') && line.includes('run kaja install')),
+        log.some((line) => line.includes('the target database') && line.includes('kaja install')),
       );
       stop.abort();
       await run;

@@ -328,7 +328,7 @@ describe('Queue', () => {
     const db = await createDatabase({ install: false });
     try {
       const queue = new Queue('q', { connection: db.url });
-      await expect(queue.create()).rejects.toEqual(failed('not-installed', /pgq/));
+      await expect(queue.create()).rejects.toEqual(failed('not-installed', /not installed/));
       expect(await install(db.url)).toBe(true);
       expect(await install(db.url)).toBe(false);
       expect(await queue.create()).toBe(true);

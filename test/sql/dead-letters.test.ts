@@ -146,9 +146,7 @@ describe.each(SERVERS)('functions for programs on the %s', (_name, server) => {
               !allowed,
             ]);
           }
-        expect(
-          (await failure(client, 'insert into kaja.dead_letter select * from kaja.dead_letter')).code,
-        ).toBe('42501');
+        expect((await failure(client, 'delete from kaja.dead_letter')).code).toBe('42501');
         if (role !== reader)
           expect((await failure(client, 'select * from kaja.dead_letter')).code).toBe('42501');
         else expect(await rows(client, 'select * from kaja.dead_letter')).toEqual([]);
