@@ -1,5 +1,6 @@
--- Store a tick in every queue that has a committed event which no tick covers, or whose newest tick is older than the idle
--- period. To be called every 10 to 100 ms in a transaction of its own, by one session that lives long; more sessions do no harm.
+-- Store a tick in every queue that has a committed event which no tick covers, that pgq.force_tick was called for, or whose
+-- newest tick is older than the idle period. To be called every 10 to 100 ms in a transaction of its own, by one session that
+-- lives long; more sessions do no harm.
 -- i_idle_period: replaces queue_ticker_idle_period; null: each queue's own. Returns the queues that ticked.
 -- Queues with an external ticker, paused ones, and those whose tick lock is taken are passed over.
 -- Error: Invalid PgQ state, if stored transaction ids are in the future.
@@ -26,10 +27,12 @@ begin
     for v_queue in
         select q.queue_id, q.queue_name, q.queue_event_seq, t.tick_id, t.tick_snapshot, e.used as event_seq,
                string_to_array(current_setting('kaja.polled_' || q.queue_id, true), ' ') as note,
-               t.tick_id is null or clock_timestamp() - t.tick_time >= coalesce(i_idle_period, q.queue_ticker_idle_period) as is_due
+               t.tick_id is null or clock_timestamp() - t.tick_time >= coalesce(i_idle_period, q.queue_ticker_idle_period)
+               -- So far only pgq.force_tick jumps, or very many events in one transaction, for which a tick does no harm.
+               or e.used - t.tick_event_seq >= 2 * q.queue_ticker_max_count + 1000 as is_due
           from pgq.queue q
          cross join lateral (select coalesce(pg_sequence_last_value(q.queue_event_seq::regclass), 0) as used offset 0) e
-          left join lateral (select k.tick_id, k.tick_time, k.tick_snapshot
+          left join lateral (select k.tick_id, k.tick_time, k.tick_snapshot, k.tick_event_seq
                                from pgq.tick k where k.tick_queue = q.queue_id
                               order by k.tick_id desc limit 1) t on true
          where not q.queue_external_ticker and not q.queue_ticker_paused

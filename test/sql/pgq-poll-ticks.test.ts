@@ -52,6 +52,14 @@ describe.each(SERVERS)('kaja.poll_ticks on the %s', (_name, server) => {
     expect(await drain(db, 'plain', 'c')).toEqual(['first']);
   });
 
+  it('ticks once without an event when pgq.force_tick was called', async () => {
+    await create('forced');
+    await settle('forced');
+    await rows(db, `select pgq.force_tick('forced')`);
+    expect(await poll()).toEqual(['forced']);
+    expect(await poll()).toEqual([]);
+  });
+
   it('ticks only the queues with events, and passes over external and paused ones', async () => {
     for (const queue of ['a', 'b', 'external', 'paused']) await create(queue);
     await rows(
