@@ -3,7 +3,7 @@
 -- pgq.batch_event_sql and others of PgQ's own functions run some of these with the caller's rights.
 do $$
 declare
-    v_reader constant text[] := array['next_batch', 'event_range_sql', 'queue_event_tables', 'retry_events', 'bury_events',
+    v_reader constant text[] := array['next_batch', 'take_batch', 'event_range_sql', 'event_union_sql', 'reach_tick', 'queue_event_tables', 'retry_events', 'bury_events',
         'replay_dead_letters', 'delete_dead_letters', 'get_retry_events'];
     v_writer constant text[] := array['insert_events'];
     v_owner constant text[] := array['queue_insert_tick', 'queue_snapshot', 'queue_holds_events', 'sync_current_table'];

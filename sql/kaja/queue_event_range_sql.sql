@@ -1,4 +1,5 @@
--- Text of a SELECT of the ten event columns for the events between two ticks of a queue, ordered by ev_id.
+-- Text of a SELECT of the ten event columns for the events between two ticks of a queue; kaja.event_range_sql: ordered by
+-- ev_id, kaja.event_union_sql: in no order, so that a reader who sorts anyway, or stops early, does not wait for a sort.
 -- Needs no subscription, but something must keep the events: a consumer that stands at i_prev_tick or before.
 -- i_owner: sub_id whose retried events belong to the result, null for none. i_where: raw SQL condition over the ten columns,
 -- or null; it runs with the rights of whoever runs the text. Errors: unknown queue, unknown tick.
@@ -6,7 +7,7 @@
 -- An event belongs to the range iff its transaction is visible in the second snapshot and not in the first. Those that were
 -- not visible in the first either began after it (ev_txid at or above its xmax: one index range) or are named in its list
 -- of running ones (few: looked up one by one). So an old open transaction never makes the range grow.
-create or replace function kaja.event_range_sql(i_queue text, i_prev_tick bigint, i_tick bigint, i_owner int, i_where text)
+create or replace function kaja.event_union_sql(i_queue text, i_prev_tick bigint, i_tick bigint, i_owner int, i_where text)
 returns text
 language plpgsql as $$
 declare
@@ -52,6 +53,12 @@ begin
     if i_where is not null then
         v_sql := format(E'select %s from (%s) ev where (%s\n)', v_columns, v_sql, i_where);
     end if;
-    return v_sql || E'\norder by 1';
+    return v_sql;
 end;
+$$;
+
+create or replace function kaja.event_range_sql(i_queue text, i_prev_tick bigint, i_tick bigint, i_owner int, i_where text)
+returns text
+language sql as $$
+    select kaja.event_union_sql(i_queue, i_prev_tick, i_tick, i_owner, i_where) || E'\norder by 1'
 $$;

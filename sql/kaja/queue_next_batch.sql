@@ -1,3 +1,35 @@
+-- How far a batch that starts at a tick may reach: the last tick within the limits of kaja.next_batch, nulls if there is none.
+-- i_from_seq: event sequence at i_from. Reads as many ticks as the batch has, however many wait behind them.
+create or replace function kaja.reach_tick(
+    i_queue_id int, i_from bigint, i_from_seq bigint, i_max_events bigint, i_max_ticks int, i_max_tick bigint,
+    out tick_id bigint, out tick_time timestamptz, out tick_event_seq bigint)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    v_tick record;
+    v_n    int := 0;
+begin
+    if i_max_events is null and i_max_ticks is null then
+        select t.tick_id, t.tick_time, t.tick_event_seq into tick_id, tick_time, tick_event_seq
+          from pgq.tick t
+         where t.tick_queue = i_queue_id and t.tick_id > i_from and (i_max_tick is null or t.tick_id <= i_max_tick)
+         order by t.tick_id desc limit 1;
+        return;
+    end if;
+    for v_tick in
+        select t.tick_id, t.tick_time, t.tick_event_seq
+          from pgq.tick t
+         where t.tick_queue = i_queue_id and t.tick_id > i_from and (i_max_tick is null or t.tick_id <= i_max_tick)
+         order by t.tick_id
+    loop
+        v_n := v_n + 1;
+        exit when v_n > 1 and (v_n > i_max_ticks or v_tick.tick_event_seq - i_from_seq > i_max_events);
+        tick_id := v_tick.tick_id;
+        tick_time := v_tick.tick_time;
+        tick_event_seq := v_tick.tick_event_seq;
+    end loop;
+end;
+$$;
+
 -- Open the consumer's next batch, reaching as far as the limits allow, or return the one that is open; all nulls if there is
 -- nothing to open. Works on PgQ's tables, so pgq.finish_batch and the rest apply.
 -- i_max_events: by the event sequence, but at least one tick; i_max_ticks: at most so many ticks; i_max_tick: not beyond this
@@ -39,15 +71,8 @@ begin
             exit;
         end if;
 
-        select c.tick_id as id, c.tick_time as at, c.tick_event_seq as seq into v_next
-          from (select t.tick_id, t.tick_time, t.tick_event_seq, row_number() over (order by t.tick_id) as n
-                  from pgq.tick t
-                 where t.tick_queue = v_sub.sub_queue and t.tick_id > v_sub.sub_last_tick
-                   and (i_max_tick is null or t.tick_id <= i_max_tick)
-                 order by t.tick_id
-                 limit case when i_max_ticks is not null then greatest(i_max_ticks, 1) end) c
-         where c.n = 1 or i_max_events is null or c.tick_event_seq - v_sub.prev_seq <= i_max_events
-         order by c.tick_id desc limit 1;
+        select r.tick_id as id, r.tick_time as at, r.tick_event_seq as seq into v_next
+          from kaja.reach_tick(v_sub.sub_queue, v_sub.sub_last_tick, v_sub.prev_seq, i_max_events, i_max_ticks, i_max_tick) r;
         if v_next.id is null then
             return;
         end if;

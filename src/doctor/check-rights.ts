@@ -82,6 +82,7 @@ const ABROAD = [
   'pgq.finish_batch',
   'pgq.register_consumer_at',
   'kaja.next_batch',
+  'kaja.take_batch',
   'kaja.event_range_sql',
   'kaja.lock_ticks',
   'kaja.tick_at_snapshot',

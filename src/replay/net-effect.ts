@@ -50,64 +50,94 @@ export function insertStaged(plan: RowPlan, range: EventRange): string {
 }
 
 /**
- * Reduce a table's events, whatever their shapes, to one row per key in kaja_net: op U (stands afterwards), D (deleted) or X
- * (does not match the filter any more), and whether the row must have existed before (null: cannot be known).
- * Returns a row per plan: plan_id, deletes that expect a row, rows expected not to exist, rows that stand afterwards.
+ * Rows of a table's events reduced to one per key, whatever their shapes: plan_id, op U (stands afterwards), D (deleted) or X (does
+ * not match the filter any more), whether the row must have existed before (null: cannot be known), the last event's data and row.
+ * @param events per plan a SELECT of ev_id, op, data, r
+ * @param updatesOnly all operations are known to be U
  */
-export function reduceToNet(plans: readonly RowPlan[], range: EventRange): string {
+export function netOf(
+  plans: readonly RowPlan[],
+  events: (plan: RowPlan) => string,
+  updatesOnly = false,
+): string {
   const keyNames = (plans[0] ? keyColumns(plans[0]) : []).map((_, n) => `k${n}`).join(', ');
   const filtered = plans.some((plan) => plan.route.where !== null);
-  const events = plans.map((plan) => {
+  // Rows of several shapes have several types; only one plan's can be handed on.
+  const row = plans.length === 1 ? ', e.r' : '';
+  const all = plans.map((plan) => {
     const keys = keyColumns(plan).map((column, n) => `${field('e.r', column)} as k${n}`);
-    return `select ${plan.id} as plan_id, e.ev_id, e.op, e.data, ${filterOf(plan, 'e.r') ?? 'true'} as wanted, ${keys.join(', ')} from (${stagedRows(plan, range)}) e`;
+    return `select ${plan.id} as plan_id, e.ev_id, e.op, e.data${row}, ${filterOf(plan, 'e.r') ?? 'true'} as wanted, ${keys.join(', ')} from (${events(plan)}) e`;
   });
+  const last = updatesOnly
+    ? `select distinct on (${keyNames}) e.*, 1 as existed from (${all.join('\n      union all\n')}) e order by ${keyNames}, e.ev_id desc`
+    : `select y.* from (
+      select e.*, (case when e.op = 'D' then 0 else 1 end) - sum(case e.op when 'I' then 1 when 'D' then -1 else 0 end) over (partition by ${keyNames}) as existed,
+             row_number() over (partition by ${keyNames} order by e.ev_id desc) as n
+        from (${all.join('\n      union all\n')}) e) y
+     where y.n = 1`;
   // With a filter only a net insert or a delete of a matching row says what stood here before.
   const expectation = filtered
     ? `case when x.existed = 0 then 0 when x.op = 'D' and x.wanted then 1 end`
     : 'x.existed';
+  return `select x.plan_id, case when x.op = 'D' then 'D' when x.wanted then 'U' else 'X' end as op, ${expectation} as existed, x.data${row && ', x.r'}
+      from (${last}) x`;
+}
+
+/** What net rows lead one to expect: deletes that expect a row, rows expected not to exist, rows that stand afterwards. */
+export const EXPECTATIONS = `count(*) filter (where op = 'D' and existed = 1) as deletes_expected,
+         count(*) filter (where op = 'U' and existed = 0) as inserts_expected, count(*) filter (where op = 'U') as upserts`;
+
+/** Reduce a table's staged events into kaja_net. Returns a row per plan: plan_id and what to expect. */
+export function reduceToNet(plans: readonly RowPlan[], range: EventRange): string {
   return `with net as (
     insert into pg_temp.kaja_net (plan_id, op, existed, data)
-    select x.plan_id, case when x.op = 'D' then 'D' when x.wanted then 'U' else 'X' end, ${expectation}, x.data
-      from (select e.plan_id, e.op, e.data, e.wanted,
-                   (case when e.op = 'D' then 0 else 1 end) - sum(case e.op when 'I' then 1 when 'D' then -1 else 0 end) over (partition by ${keyNames}) as existed,
-                   row_number() over (partition by ${keyNames} order by e.ev_id desc) as n
-              from (${events.join('\n      union all\n')}) e) x
-     where x.n = 1
+    select n.plan_id, n.op::"char", n.existed, n.data from (${netOf(plans, (plan) => stagedRows(plan, range))}) n
     returning plan_id, op, existed)
-  select plan_id, count(*) filter (where op = 'D' and existed = 1) as deletes_expected,
-         count(*) filter (where op = 'U' and existed = 0) as inserts_expected, count(*) filter (where op = 'U') as upserts
-    from net group by plan_id`;
+  select plan_id, ${EXPECTATIONS} from net group by plan_id`;
+}
+
+/**
+ * DELETE of net rows that ended deleted, returning op and existed.
+ * @param net SELECT of op, existed, r; here and below the staged ones by default
+ */
+export const deleteRows = (plan: RowPlan, net = netRows(plan)): string =>
+  `delete from ${targetOf(plan)} t using (${net}) n where n.op <> 'U' and ${keyMatch(plan, 'n.r')} returning n.op, n.existed`;
+
+/**
+ * UPDATE of rows that exist, returning existed; only a look at them when there is nothing to set.
+ * @param condition further one that must hold
+ */
+export function updateRows(plan: RowPlan, net = netRows(plan), condition = ''): string {
+  const columns = writtenColumns(plan).filter((column) => !column.key && column.updatable);
+  const where = `n.op = 'U' and ${keyMatch(plan, 'n.r')}${condition}`;
+  if (columns.length === 0)
+    return `select n.existed from (${net}) n join ${targetOf(plan)} t on ${keyMatch(plan, 'n.r')} where ${where}`;
+  const sets = columns.map((column) => `${column.dest} = ${field('n.r', column)}`);
+  return `update ${targetOf(plan)} t set ${sets.join(', ')} from (${net}) n where ${where} returning n.existed`;
+}
+
+/** INSERT of rows that do not exist. */
+export function insertRows(plan: RowPlan, net = netRows(plan), condition = ''): string {
+  const columns = writtenColumns(plan);
+  return `insert into ${plan.route.dest} (${columns.map((column) => column.dest).join(', ')}) overriding system value
+    select ${columns.map((column) => field('n.r', column)).join(', ')} from (${net}) n
+     where n.op = 'U' and not exists (select from ${targetOf(plan)} t where ${keyMatch(plan, 'n.r')})${condition}`;
 }
 
 /** Delete what ended deleted. Returns deleted rows, and those of them that were expected. */
 export function deleteNet(plan: RowPlan): string {
-  return `with gone as (
-    delete from ${targetOf(plan)} t using (${netRows(plan)}) n where n.op <> 'U' and ${keyMatch(plan, 'n.r')} returning n.op, n.existed)
+  return `with gone as (${deleteRows(plan)})
   select count(*) as deleted, count(*) filter (where op = 'D' and existed = 1) as deleted_expected from gone`;
 }
 
 /** Update the rows that exist. Returns updated rows, and those that were not expected to exist. */
 export function updateNet(plan: RowPlan): string {
-  const columns = writtenColumns(plan).filter((column) => !column.key && column.updatable);
-  if (columns.length === 0) {
-    return `select count(*) as updated, count(*) filter (where n.existed = 0) as insert_found
-      from (${netRows(plan)}) n join ${targetOf(plan)} t on ${keyMatch(plan, 'n.r')} where n.op = 'U'`;
-  }
-  const sets = columns.map((column) => `${column.dest} = ${field('n.r', column)}`);
-  return `with changed as (
-    update ${targetOf(plan)} t set ${sets.join(', ')} from (${netRows(plan)}) n where n.op = 'U' and ${keyMatch(plan, 'n.r')} returning n.existed)
+  return `with changed as (${updateRows(plan)})
   select count(*) as updated, count(*) filter (where existed = 0) as insert_found from changed`;
 }
 
-/** Insert the rows that do not exist. Returns inserted rows. */
-export function insertNet(plan: RowPlan): string {
-  const columns = writtenColumns(plan);
-  return `with added as (
-    insert into ${plan.route.dest} (${columns.map((column) => column.dest).join(', ')}) overriding system value
-    select ${columns.map((column) => field('n.r', column)).join(', ')} from (${netRows(plan)}) n
-     where n.op = 'U' and not exists (select from ${targetOf(plan)} t where ${keyMatch(plan, 'n.r')}) returning 1)
-  select count(*) as inserted from added`;
-}
+/** Insert the rows that do not exist. */
+export const insertNet = (plan: RowPlan): string => insertRows(plan);
 
 /**
  * Take away every row the batch touches and insert those that stand afterwards: for batches whose rows pass a unique value

@@ -58,6 +58,14 @@ export class PlanCache {
     return plan;
   }
 
+  /** Can the plan be found without asking the provider? */
+  async findsHere(route: TableRoute, shape: string): Promise<boolean> {
+    return (
+      this.#plans.has(JSON.stringify([route, shape])) ||
+      (await this.#target.value('select true from kaja.shape where shape_id = $1', [shape])) === true
+    );
+  }
+
   /** Read shapes, maps and columns anew: tables changed. Numbers of temporary types go on, the old types are still there. */
   clear(): void {
     this.#plans.clear();

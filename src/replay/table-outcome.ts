@@ -17,12 +17,21 @@ export type ResultRow = Record<string, unknown>;
 /** A counter in a result row; absent counts as 0. */
 export const num = (row: ResultRow | undefined, key: string): number => Number(row?.[key] ?? 0);
 
+/** Add one outcome's counters to another's. */
+export function addOutcome(sum: TableOutcome, one: TableOutcome): void {
+  for (const name of Object.keys(one) as (keyof TableOutcome)[]) sum[name] += one[name];
+}
+
 /** Outcomes by logical table name, made on first use. */
 export class Outcomes {
   readonly tables = new Map<string, TableOutcome>();
 
   of(route: TableRoute): TableOutcome {
-    const known = this.tables.get(route.tableName) ?? {
+    return this.named(route.tableName);
+  }
+
+  named(tableName: string): TableOutcome {
+    const known = this.tables.get(tableName) ?? {
       inserted: 0,
       updated: 0,
       deleted: 0,
@@ -30,7 +39,7 @@ export class Outcomes {
       deleteMissing: 0,
       insertFound: 0,
     };
-    this.tables.set(route.tableName, known);
+    this.tables.set(tableName, known);
     return known;
   }
 }

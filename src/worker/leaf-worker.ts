@@ -8,13 +8,13 @@ import type { Log } from '../log/logger.ts';
 import { openApplySession } from '../replay/apply-session.ts';
 import { diverged } from '../replay/divergence.ts';
 import { PlanCache } from '../replay/plan-finder.ts';
-import { eventCondition, replayEvents } from '../replay/replay-events.ts';
 import type { ApplyRole, LocalTable } from '../replay/routes.ts';
 import { readLocalTables } from '../replay/routes.ts';
 import type { TableRoute } from '../replay/row-plan.ts';
 import { failpoint } from '../runtime/failpoint.ts';
 import type { LoopAnswer } from '../runtime/loop.ts';
 import type { Waker } from '../runtime/waker.ts';
+import { BatchApplier, TablesChangedSignal } from './apply-batch.ts';
 import { applyControlEvent } from './control-events.ts';
 import { CopyManager, dropFinishedCopyConsumers } from './copy-manager.ts';
 import { handOver, wannaSyncTick } from './hand-over.ts';
@@ -25,11 +25,11 @@ import { storeError } from './store-error.ts';
 import { TickListener } from './tick-listener.ts';
 import type { WorkerSettings } from './worker-settings.ts';
 
-/** Tables changed while a batch was applied: it is rolled back and applied again with the tables as they are now. */
-class TablesChangedSignal extends Error {}
-
 /** While a compare holds the worker it looks this often whether it may go on. */
 const HOLD_POLL_MS = 20;
+
+/** When no tick comes, the provider hears of a finished batch after this time. */
+const FINISH_WITHIN_MS = 100;
 
 /** Sessions and caches live from the first pass to the first failure; `reset` throws them away. */
 export class LeafWorker {
@@ -43,7 +43,9 @@ export class LeafWorker {
   #role: ApplyRole = 'replica';
   #provider: { session: Session; location: string; node: string } | undefined;
   #plans: PlanCache | undefined;
+  #applier: BatchApplier | undefined;
   #tables: LocalTable[] = [];
+  #routes: { tables: LocalTable[]; wanted: ReadonlyMap<string, TableRoute> } | undefined;
   #tableVersion: bigint | undefined;
   #openedAt = 0;
   #watermarkAt = 0;
@@ -112,6 +114,7 @@ export class LeafWorker {
     this.#target = undefined;
     this.#provider = undefined;
     this.#plans = undefined;
+    this.#applier = undefined;
     this.#tableVersion = undefined;
     this.#finishBatch = null;
     this.#elected = false;
@@ -245,25 +248,23 @@ export class LeafWorker {
   }
 
   async #takeBatch(target: Session, provider: Session, state: NodeState): Promise<LoopAnswer> {
-    // The provider is told of the last batch only now: the position in this node's database is what counts.
-    if (this.#finishBatch !== null) {
-      const batch = this.#finishBatch;
-      this.#finishBatch = null;
-      await provider.query('select pgq.finish_batch($1)', [batch]);
-      failpoint('batch-finished');
-    }
     await this.#reportWatermark(provider, state);
     const limits = this.#tables
       .flatMap((table) => wannaSyncTick(table) ?? [])
       .filter((tick) => tick > state.completedTick);
     if (state.holdTick !== null) limits.push(state.holdTick);
     const maxTick = limits.sort((a, b) => (a < b ? -1 : 1))[0] ?? null;
-    const batch = await openBatch(provider, this.#settings, maxTick);
+    const routes = this.#wantedRoutes();
+    // The provider is told of the last batch only now: the position in this node's database is what counts.
+    const finish = this.#finishBatch;
+    const batch = await openBatch(provider, this.#settings, { finish, maxTick, tables: [...routes.keys()] });
+    this.#finishBatch = null;
+    if (finish !== null) failpoint('batch-finished');
     if (!batch) return 'idle';
     failpoint('batch-opened');
     if (followsPosition(batch, state.completedTick, this.#settings.queue)) {
       try {
-        await this.#applyBatch(target, provider, batch);
+        await this.#applyBatch(target, provider, batch, routes);
       } catch (error) {
         if (!(error instanceof TablesChangedSignal)) throw error;
         this.#tableVersion = undefined;
@@ -271,52 +272,56 @@ export class LeafWorker {
       }
     }
     this.#finishBatch = batch.id;
-    return 'more';
+    // Finishing alone costs the provider a commit: better with the next batch, which its tick announces.
+    return batch.newest && this.#listener.listening ? { waitMs: FINISH_WITHIN_MS } : 'more';
   }
 
-  async #applyBatch(target: Session, provider: Session, batch: Batch): Promise<void> {
-    const { queue, consumer } = this.#settings;
-    const started = Date.now();
-    const routes = new Map<string, TableRoute>();
+  /** Tables whose events the worker applies, by logical name. */
+  #wantedRoutes(): ReadonlyMap<string, TableRoute> {
+    if (this.#routes?.tables === this.#tables) return this.#routes.wanted;
+    const wanted = new Map<string, TableRoute>();
     for (const table of this.#tables) {
       if (table.mergeState !== 'ok' && table.mergeState !== '?') continue;
       if (!table.route)
         throw new KajaError('table-missing', `table ${table.destName} does not exist on this node any more`, {
           hint: `create it again, or remove-table ${table.tableName}`,
         });
-      routes.set(table.tableName, table.route);
+      wanted.set(table.tableName, table.route);
     }
-    const eventSql = (await provider.value<string>('select kaja.event_range_sql($1, $2, $3, null, $4)', [
+    this.#routes = { tables: this.#tables, wanted };
+    return wanted;
+  }
+
+  async #applyBatch(
+    target: Session,
+    provider: Session,
+    batch: Batch,
+    routes: ReadonlyMap<string, TableRoute>,
+  ): Promise<void> {
+    const { queue, consumer } = this.#settings;
+    const started = Date.now();
+    this.#applier ??= new BatchApplier(target);
+    const applied = await this.#applier.apply({
+      provider,
       queue,
-      batch.previousTick,
-      batch.tick,
-      eventCondition(routes.keys(), true),
-    ])) as string;
-    const plans = this.#planCache(target);
-    const result = await target.transaction(async () => {
-      const replayed = await replayEvents(provider, target, queue, eventSql, routes, plans);
-      failpoint('batch-applied');
-      for (const event of replayed.control) await applyControlEvent(target, event, this.#settings, this.#log);
-      const version = await complete(target, queue, consumer, batch.tick);
-      if (replayed.control.length === 0 && version !== this.#tableVersion) {
-        // The temporary types of new plans go with the transaction.
-        plans.clear();
-        throw new TablesChangedSignal();
-      }
-      return replayed;
+      consumer,
+      batch,
+      routes,
+      tableVersion: this.#tableVersion,
+      plans: this.#planCache(target),
+      control: (event) => applyControlEvent(target, event, this.#settings, this.#log),
     });
-    failpoint('batch-committed');
-    if (result.control.length > 0) this.#tableVersion = undefined;
-    for (const [table, outcome] of result.tables) {
+    if (applied.setChanged) this.#tableVersion = undefined;
+    for (const [table, outcome] of applied.tables) {
       if (diverged(outcome)) {
         this.#log.warn(
           `table ${table} diverged: ${outcome.updateMissing} updates and ${outcome.deleteMissing} deletes found no row, ${outcome.insertFound} inserts found one (tick ${batch.tick})`,
         );
       }
     }
-    if (result.events > 0) {
+    if (applied.events > 0) {
       this.#log.debug(
-        `{count: ${result.events}, duration: ${((Date.now() - started) / 1000).toFixed(3)}, tick: ${batch.tick}${result.inEventOrder ? ', in event order' : ''}}`,
+        `{count: ${applied.events}, duration: ${((Date.now() - started) / 1000).toFixed(3)}, tick: ${batch.tick}, ${applied.how}}`,
       );
     }
   }
@@ -332,19 +337,4 @@ export class LeafWorker {
     ]);
     failpoint('watermark-sent');
   }
-}
-
-/**
- * Store the position, in the batch's transaction.
- * @returns the version of the queue's tables, which cannot change any more before the transaction ends
- */
-async function complete(target: Session, queue: string, consumer: string, tick: bigint): Promise<bigint> {
-  const row = await target.one<{ code: number; note: string; version: bigint }>(
-    `with v as (select version from kaja.table_version where queue_name = $1 for share)
-     select c.ret_code as code, c.ret_note as note, coalesce((select version from v), 0) as version
-       from pgq_node.set_consumer_completed($1, $2, $3) c`,
-    [queue, consumer, tick],
-  );
-  if (row.code >= 300) throw new KajaError('ret-code', `${row.note} (${target.location})`);
-  return row.version;
 }

@@ -1,0 +1,104 @@
+/**
+ * Small batches go from the provider to the tables in memory: few round trips and no temporary table, whose emptying costs more
+ * at commit than all the rest. Values stay bytes; only event types and table names are read.
+ */
+import { type BinaryRow, textArray } from '../db/binary-copy.ts';
+import type { Prepared, TextRows } from '../db/pipeline.ts';
+import type { PlanFinder } from './batch-contents.ts';
+import { parseEventType } from './event-type.ts';
+import type { TableRoute } from './row-plan.ts';
+import { applySmall, COUNTERS, insertSmall } from './small-batch-sql.ts';
+import { Outcomes, type TableOutcome } from './table-outcome.ts';
+
+/** With more tables their statements would not stay prepared. */
+const MAX_TABLES = 100;
+
+interface Draft {
+  readonly route: TableRoute;
+  readonly shape: string;
+  readonly ops: Buffer[];
+  readonly data: (Buffer | null)[];
+  readonly kinds: Set<string>;
+}
+
+/** Statements that apply a small batch, and what their results mean. */
+export interface SmallBatch {
+  readonly statements: readonly Prepared[];
+  readonly events: number;
+  /** Row events of tables that are not routed here. */
+  readonly ignored: number;
+  /** @param results of `statements`, in the same order */
+  outcomes(results: readonly TextRows[]): Map<string, TableOutcome>;
+}
+
+/**
+ * Make the statements for events that are here.
+ * @param events rows of ev_id, ev_type, ev_data, ev_extra1 in order
+ * @param findPlan plan of a table and shape; called outside the batch's transaction, so that its temporary type stays
+ * @returns undefined when the batch needs the general way: news about the set, TRUNCATE, tables without key or with firing
+ *   triggers, very many tables, several shapes of one table, events in Londiste's formats, deletes among tables whose foreign keys are checked
+ */
+export async function planSmallBatch(
+  queue: string,
+  events: readonly BinaryRow[],
+  routes: ReadonlyMap<string, TableRoute>,
+  findPlan: PlanFinder,
+): Promise<SmallBatch | undefined> {
+  const drafts = new Map<TableRoute, Draft>();
+  let ignored = 0;
+  let deletes = false;
+  for (const [, typeBytes, data, nameBytes] of events) {
+    const type = parseEventType(typeBytes?.toString() ?? '');
+    if (type.kind !== 'row' || !typeBytes) return undefined;
+    const route = routes.get(nameBytes?.toString() ?? '');
+    if (!route) {
+      ignored++;
+      continue;
+    }
+    const draft = drafts.get(route) ?? {
+      route,
+      shape: type.shape,
+      ops: [],
+      data: [],
+      kinds: new Set<string>(),
+    };
+    if (route.style === 'whole_row' || route.inEventOrder || draft.shape !== type.shape) return undefined;
+    if (route.style === 'insert_only' && type.op !== 'I') return undefined;
+    draft.ops.push(typeBytes.subarray(0, 1));
+    draft.data.push(data ?? null);
+    draft.kinds.add(type.op);
+    deletes ||= type.op === 'D';
+    drafts.set(route, draft);
+  }
+  const tables = [...drafts.values()].sort((a, b) => a.route.rank - b.route.rank);
+  if (tables.length > MAX_TABLES) return undefined;
+  if (deletes && tables.some((table) => table.route.rank > 0)) return undefined;
+  if (tables.some((table) => table.route.referenced && table.kinds.has('D'))) return undefined;
+  const statements: Prepared[] = [];
+  for (const { route, shape, ops, data, kinds } of tables) {
+    const plan = await findPlan(route, shape);
+    statements.push({
+      text:
+        kinds.size === 1 && kinds.has('I') && (route.style === 'insert_only' || route.keyUnique)
+          ? insertSmall(queue, plan)
+          : applySmall(queue, plan, kinds.size === 1 && kinds.has('U')),
+      values: [textArray(ops), textArray(data)],
+    });
+  }
+  return {
+    statements,
+    events: events.length,
+    ignored,
+    outcomes: (results) => {
+      const all = new Outcomes();
+      tables.forEach(({ route }, n) => {
+        const row = results[n]?.[0];
+        const outcome = all.of(route);
+        COUNTERS.forEach((name, at) => {
+          outcome[name] = Number(row?.[at] ?? 0);
+        });
+      });
+      return all.tables;
+    },
+  };
+}
