@@ -198,12 +198,14 @@ export class LeafWorker {
     await dropFinishedCopyConsumers(provider, this.#copyContext(state), this.#tables);
     if (this.#tables.every((table) => table.mergeState === 'ok' || table.mergeState === null)) {
       const session = await this.#openHere('foreign keys');
-      await restoreForeignKeys(
+      const restored = await restoreForeignKeys(
         session,
         this.#settings.queue,
         this.#settings.lockTimeoutMs,
         this.#log,
       ).finally(() => session.close());
+      // They decide in which order rows of a batch are written.
+      if (restored) this.#tables = await readLocalTables(target, this.#settings.queue, this.#role);
     }
     this.#tableVersion = state.tableVersion;
   }

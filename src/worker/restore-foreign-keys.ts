@@ -13,13 +13,14 @@ interface PendingKey {
  * Restore valid pending keys: added NOT VALID first, then validated, each step in its own transaction. A key that the rows
  * contradict stays pending and is logged; replication goes on.
  * @param session ordinary session on this node
+ * @returns whether there were keys to restore: what is known of the tables' foreign keys is old then
  */
 export async function restoreForeignKeys(
   session: Session,
   queue: string,
   lockTimeoutMs: number,
   log: Log,
-): Promise<void> {
+): Promise<boolean> {
   const keys = await session.query<PendingKey>(
     'select from_table, to_table, fkey_name from londiste.get_valid_pending_fkeys($1)',
     [queue],
@@ -43,4 +44,5 @@ export async function restoreForeignKeys(
       log.error(`foreign key ${key.fkey_name} could not be restored yet: ${errorLine(error)}`);
     }
   }
+  return keys.length > 0;
 }
