@@ -26,6 +26,9 @@ export interface Pace {
 
 const LOAD_POLL_MS = 500;
 
+/** What takes less is over before anybody could read how far it is. */
+const PROGRESS_AFTER_MS = 1_000;
+
 /**
  * Pace for a table.
  * @param total about how many rows both sides have
@@ -33,6 +36,7 @@ const LOAD_POLL_MS = 500;
 export function tablePace(context: CompareContext, label: string, total: number): Pace {
   const { pauseMs, maxLoad } = context.limits;
   let read = 0;
+  const started = performance.now();
   return {
     small: pauseMs > 0 || maxLoad !== null,
     before: async (session) => {
@@ -44,7 +48,8 @@ export function tablePace(context: CompareContext, label: string, total: number)
     },
     after: async (rows) => {
       read += rows;
-      context.onProgress(label, read, Math.max(total, read), 'rows');
+      if (performance.now() - started > PROGRESS_AFTER_MS)
+        context.onProgress(label, read, Math.max(total, read), 'rows');
       if (pauseMs > 0) await sleep(pauseMs, context.signal);
     },
   };
@@ -52,6 +57,8 @@ export function tablePace(context: CompareContext, label: string, total: number)
 
 /** The server shows what sessions of other roles do only to those who may read all statistics. */
 async function busySessions(session: Session): Promise<number> {
+  // A transaction keeps what it once saw of other sessions.
+  await session.query('select pg_stat_clear_snapshot()');
   const { busy, hidden } = await session.one<{ busy: number; hidden: boolean }>(
     `select count(*) filter (where state = 'active' and application_name <> current_setting('application_name'))::int as busy,
             not pg_has_role(current_user, 'pg_read_all_stats', 'usage') as hidden
