@@ -54,7 +54,7 @@ export const TICKER_OPTIONS = {
   },
   ticker_min_period: {
     type: 'seconds',
-    default: 0.02,
+    default: 0.01,
     min: 0.001,
     group: 'periods',
     help: 'look for new events this often while there are some',

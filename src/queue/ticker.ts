@@ -4,6 +4,12 @@ import type { Log } from '../log/logger.ts';
 import type { TickerDatabase } from './list-databases.ts';
 import { type PgqFacts, readPgqFacts } from './pgq-facts.ts';
 
+/*
+ * A tick does not wait for the disk: nobody acts upon one before a batch that ends with it was opened, and opening is a commit
+ * behind the tick's, which takes it to the disk. set_config is called for a stored tick only, and rules its transaction only.
+ */
+const POLL = `select p.queue_name, p.tick_id, set_config('synchronous_commit', 'off', true) from kaja.poll_ticks() p`;
+
 /** What a pass did: ticks stored, or why the database cannot be ticked. */
 export type TickResult =
   | { readonly usable: true; readonly ticks: number; readonly polls: boolean }
@@ -51,7 +57,7 @@ export class Ticker {
       const { session, facts } = opened;
       try {
         const ticks = facts.polls
-          ? (await session.query('select queue_name, tick_id from kaja.poll_ticks()')).length
+          ? (await session.query(POLL)).length
           : Number(await session.value<bigint>('select pgq.ticker()'));
         return { usable: true, ticks, polls: facts.polls };
       } catch (error) {
