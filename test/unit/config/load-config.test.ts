@@ -51,7 +51,7 @@ describe('loadConfig', () => {
     });
     expect(Object.isFrozen(config)).toBe(true);
     expect(ticker('[pgqd]\n')).toMatchObject({
-      tickerMinPeriodMs: 20,
+      tickerMinPeriodMs: 10,
       tickerMaxPeriodMs: 100,
       maintPeriodMs: 120_000,
     });
