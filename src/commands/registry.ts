@@ -31,6 +31,7 @@ const FILES: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   seqs: async () => (await import('./seqs.ts')).seqs,
   'change-handler': async () => (await import('./change-handler.ts')).changeHandler,
   'show-handlers': async () => (await import('./show-handlers.ts')).showHandlers,
+  check: async () => (await import('./check.ts')).check,
   compare: async () => (await import('./compare.ts')).compare,
   'compare-history': async () => (await import('./compare-history.ts')).compareHistory,
   repair: async () => (await import('./repair.ts')).repair,

@@ -65,7 +65,8 @@ interface CaptureRow extends Omit<CaptureState, 'triggers'> {
   readonly triggers: string;
 }
 
-async function readCaptures(session: Session, queue: string): Promise<CaptureState[]> {
+/** Captures of a queue. */
+export async function readCaptures(session: Session, queue: string): Promise<CaptureState[]> {
   const rows = await session.query<CaptureRow>(
     `select c.table_name as "table", c.relid, c.ops,
             (select n.nspname || '.' || r.relname from pg_class r join pg_namespace n on n.oid = r.relnamespace where r.oid = c.relid) as name,

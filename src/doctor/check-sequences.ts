@@ -55,23 +55,31 @@ const readOwned = (session: Session, oids: readonly number[]): Promise<Owned[]> 
     [oids],
   );
 
+/** Sequences that fill columns of tables, where an index tells the biggest value at once. @param oids of the tables */
+export async function readSequenceStates(
+  session: Session,
+  oids: readonly number[],
+): Promise<SequenceState[]> {
+  const list: SequenceState[] = [];
+  for (const one of await readOwned(session, oids)) {
+    const row = await session.one<{ last: bigint; max: bigint | null }>(
+      `select (select case when s.is_called then s.last_value else s.last_value - 1 end from ${one.sequence} s) as last,
+              (select max(t.${one.quoted})::int8 from ${one.relation} t) as max`,
+    );
+    list.push({ ...one, ...row });
+  }
+  return list;
+}
+
 /** Sequences that fill columns of replicated tables. */
 export const checkSequences: SideCheck = {
   name: 'sequences',
   applies: (side) => side.apply !== undefined,
-  async run(side) {
-    const owned = await readOwned(
-      side.session,
-      existing(side).map((one) => one.relation.oid),
-    );
-    const list: Verdict[] = [];
-    for (const one of owned) {
-      const row = await side.session.one<{ last: bigint; max: bigint | null }>(
-        `select (select case when s.is_called then s.last_value else s.last_value - 1 end from ${one.sequence} s) as last,
-                (select max(t.${one.quoted})::int8 from ${one.relation} t) as max`,
-      );
-      list.push(...judgeSequence({ ...one, ...row }));
-    }
-    return list;
-  },
+  run: async (side) =>
+    (
+      await readSequenceStates(
+        side.session,
+        existing(side).map((one) => one.relation.oid),
+      )
+    ).flatMap(judgeSequence),
 };

@@ -1,5 +1,6 @@
 /** Tables of both sides: same columns, types that go together, an index for the key. */
 
+import type { Column } from '../db/catalog/columns.ts';
 import { quoteFqName, quoteIdent } from '../db/names.ts';
 import type { Session } from '../db/session.ts';
 import { type ColumnMapping, readColumnMap } from '../tables/column-map.ts';
@@ -22,13 +23,19 @@ export interface ColumnRequest {
   readonly map: readonly Pick<ColumnMapping, 'sourceAttnum' | 'destAttnum'>[];
 }
 
-interface ColumnPair {
-  readonly source: TypedColumn;
-  /** Null: left out on purpose. */
-  readonly dest: TypedColumn | null | undefined;
+/** A column of the provider and where it goes. */
+export interface ColumnPair<C extends Column = TypedColumn> {
+  readonly source: C;
+  /** Null: left out on purpose; undefined: missing. */
+  readonly dest: C | null | undefined;
 }
 
-function pairColumns({ source, dest, map }: ColumnRequest): ColumnPair[] {
+/** Pair the columns of both sides, by the map or by name. */
+export function pairColumns<C extends Column>(
+  source: readonly C[],
+  dest: readonly C[],
+  map: ColumnRequest['map'],
+): ColumnPair<C>[] {
   return source.map((column) => {
     const mapped = map.find((one) => one.sourceAttnum === column.attnum);
     if (mapped?.destAttnum === null) return { source: column, dest: null };
@@ -61,7 +68,7 @@ export function judgeColumns(request: ColumnRequest): Verdict[] {
   const { name, dest } = request;
   const quoted = quoteFqName(name);
   const bad = request.registered ? error : warning;
-  const pairs = pairColumns(request);
+  const pairs = pairColumns(request.source, dest, request.map);
   const list: Verdict[] = [];
   const missing = pairs.flatMap((pair) => (pair.dest === undefined ? pair.source : []));
   if (missing.length > 0) {

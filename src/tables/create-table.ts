@@ -20,7 +20,7 @@ export async function createTable(
   full: boolean,
   log: NoteLog,
 ): Promise<readonly string[]> {
-  const plan = await makePlan(here, definition, destName, full);
+  const plan = await planTable(here, definition, destName, full);
   for (const note of plan.notes) log.warn(note);
   for (const statement of plan.statements) await run(here, destName, statement);
   // What would fail after hours of copying shall fail now.
@@ -33,7 +33,8 @@ export async function createTable(
   return plan.pending;
 }
 
-async function makePlan(
+/** Plan a table without making it. */
+export async function planTable(
   here: Session,
   definition: TableDefinition,
   destName: string,

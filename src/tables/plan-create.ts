@@ -99,9 +99,10 @@ function planTypes(
   return { statements, schemas: missing.map((type) => type.schema) };
 }
 
-function columnClause(
+/** A column as it stands in CREATE TABLE and ADD COLUMN. */
+export function columnClause(
   column: TypedColumn,
-  target: CreateTarget,
+  target: Pick<CreateTarget, 'dest' | 'serverVersion' | 'full' | 'taken'>,
   sequence: SequenceDefinition | undefined,
 ): string {
   const parts = [quoteIdent(column.name), column.type];
@@ -157,13 +158,19 @@ function planIndexes(definition: TableDefinition, target: CreateTarget, notes: s
   return wanted.flatMap((index): string[] => {
     if (!isPossible(index.constraint ?? index.suffix, target, notes, index.name)) return [];
     const name = freeName(target.dest.schema, index.name, used);
-    return [
-      index.constraint !== null
-        ? `alter table ${table} add constraint ${quoteIdent(name)} ${index.constraint}`
-        : `create ${index.unique ? 'unique ' : ''}index ${quoteIdent(name)} on ${table} ${index.suffix}`,
-    ];
+    return [createIndex(index, table, name)];
   });
 }
+
+/**
+ * The statement that makes an index or the constraint on top of it.
+ * @param table quoted
+ * @param name unquoted
+ */
+export const createIndex = (index: IndexDefinition, table: string, name: string): string =>
+  index.constraint !== null
+    ? `alter table ${table} add constraint ${quoteIdent(name)} ${index.constraint}`
+    : `create ${index.unique ? 'unique ' : ''}index ${quoteIdent(name)} on ${table} ${index.suffix}`;
 
 /** `name`, or `name_1`, `name_2`… when the schema has such a relation already; cut to what the server keeps. */
 export function freeName(schema: string, name: string, used: Set<string>): string {

@@ -15,6 +15,8 @@ export interface IndexDefinition {
   readonly suffix: string;
   /** Key columns; empty with expressions. */
   readonly columns: readonly string[];
+  /** False when building it concurrently failed. */
+  readonly valid: boolean;
 }
 
 /** See the file. */
@@ -40,14 +42,9 @@ export async function readDefinition(provider: Session, source: SourceTable): Pr
       where d.classoid = 'pg_class'::regclass and d.objoid = $1`,
     [oid],
   );
-  const checks = await provider.query<{ name: string; definition: string }>(
-    `select c.conname::text as name, pg_get_constraintdef(c.oid) as definition from pg_constraint c
-      where c.conrelid = $1 and c.contype = 'c' order by c.conname`,
-    [oid],
-  );
   return {
     source,
-    checks,
+    checks: await readChecks(provider, oid),
     indexes: await readIndexes(provider, oid),
     comment: comments.find((one) => one.column === null)?.comment ?? null,
     columnComments: new Map(
@@ -61,12 +58,25 @@ export async function readDefinition(provider: Session, source: SourceTable): Pr
   };
 }
 
-async function readIndexes(provider: Session, oid: number): Promise<IndexDefinition[]> {
-  return provider.query<IndexDefinition>(
-    `select i.relname::text as name, x.indisunique as "unique", pg_get_constraintdef(c.oid) as constraint,
+/** Check constraints of a table. */
+export const readChecks = (
+  session: Session,
+  oid: number,
+): Promise<{ readonly name: string; readonly definition: string }[]> =>
+  session.query(
+    `select c.conname::text as name, pg_get_constraintdef(c.oid) as definition from pg_constraint c
+      where c.conrelid = $1 and c.contype = 'c' order by c.conname`,
+    [oid],
+  );
+
+/** Indexes of a table. */
+export async function readIndexes(session: Session, oid: number): Promise<IndexDefinition[]> {
+  return session.query<IndexDefinition>(
+    `select i.relname::text as name, x.indisunique as "unique", x.indisvalid as valid, pg_get_constraintdef(c.oid) as constraint,
             case when x.indisprimary then 'primary' when c.contype = 'u' then 'unique constraint' when c.contype = 'x' then 'exclusion' else 'index' end as kind,
             substr(pg_get_indexdef(x.indexrelid), 1 + length(format('CREATE %sINDEX %I ON %s%I.%I ', case when x.indisunique then 'UNIQUE ' else '' end,
-                   i.relname, case when t.relkind = 'p' then 'ONLY ' else '' end, n.nspname, t.relname))) as suffix,
+                   i.relname, case when t.relkind = 'p' then 'ONLY ' else '' end,
+                   case when n.oid = pg_my_temp_schema() then 'pg_temp' else n.nspname end, t.relname))) as suffix,
             case when x.indexprs is null then
               array(select a.attname::text from unnest(x.indkey::int2[]) with ordinality as k (attnum, n)
                       join pg_attribute a on a.attrelid = x.indrelid and a.attnum = k.attnum where k.n <= x.indnkeyatts order by k.n) else '{}' end as columns

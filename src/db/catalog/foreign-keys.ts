@@ -14,6 +14,8 @@ export interface ForeignKey {
   readonly toColumns: readonly string[];
   /** What stands after `add constraint name`. */
   readonly definition: string;
+  /** Its end, behind the referenced columns: ` ON DELETE CASCADE`. */
+  readonly actions: string;
   readonly validated: boolean;
   readonly deferrable: boolean;
   /** Part of a partitioned table's foreign key, cannot be dropped alone. */
@@ -29,6 +31,7 @@ interface ForeignKeyRow {
   to: string;
   to_columns: string[];
   definition: string;
+  actions: string;
   validated: boolean;
   deferrable: boolean;
   inherited: boolean;
@@ -46,7 +49,12 @@ export async function readForeignKeys(session: Session, oids?: readonly number[]
             c.confrelid as to_oid, tn.nspname || '.' || t.relname as to,
             array(select a.attname::text from pg_catalog.unnest(c.confkey) with ordinality as k (attnum, n)
                     join pg_catalog.pg_attribute a on a.attrelid = c.confrelid and a.attnum = k.attnum order by k.n) as to_columns,
-            pg_catalog.pg_get_constraintdef(c.oid) as definition, c.convalidated as validated, c.condeferrable as deferrable,
+            pg_catalog.pg_get_constraintdef(c.oid) as definition,
+            pg_catalog.regexp_replace(pg_catalog.substr(pg_catalog.pg_get_constraintdef(c.oid), pg_catalog.length(pg_catalog.format('FOREIGN KEY (%s) REFERENCES %I.%I(%s)',
+              (select pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' order by k.n) from pg_catalog.unnest(c.conkey) with ordinality as k (attnum, n)
+                 join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.attnum), tn.nspname, t.relname,
+              (select pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' order by k.n) from pg_catalog.unnest(c.confkey) with ordinality as k (attnum, n)
+                 join pg_catalog.pg_attribute a on a.attrelid = c.confrelid and a.attnum = k.attnum))) + 1), ' NOT VALID$', '') as actions, c.convalidated as validated, c.condeferrable as deferrable,
             c.conparentid <> 0 as inherited
        from pg_catalog.pg_constraint c
        join pg_catalog.pg_class f on f.oid = c.conrelid
@@ -67,6 +75,7 @@ export async function readForeignKeys(session: Session, oids?: readonly number[]
     to: row.to,
     toColumns: row.to_columns,
     definition: row.definition,
+    actions: row.actions,
     validated: row.validated,
     deferrable: row.deferrable,
     inherited: row.inherited,
