@@ -1,6 +1,7 @@
 /** Compares tables of this node with those of the provider, all at one moment, and keeps the results. */
 import { openSession, type Session } from '../db/session.ts';
 import { failpoint } from '../runtime/failpoint.ts';
+import { checkConditions } from './check-conditions.ts';
 import type { CompareContext } from './compare-context.ts';
 import { compareOne, type TableComparison, type TableRequest } from './compare-one.ts';
 import type { Differences } from './find-differences.ts';
@@ -53,6 +54,7 @@ export async function compareTables(
   });
   const { candidates, refused } = await chooseTables(context, here, request.tables);
   if (candidates.length === 0) return { runId: null, tables: [], refused, tick: null, exact: false };
+  await checkConditions(context, candidates, request.conditions ?? []);
   const { run, done } = await startRun(here, planOf(context, verb, request), request.resume);
   try {
     const outcome = await compareAll(context, request, run, done, candidates);

@@ -72,8 +72,17 @@ export async function reachMoment(context: CompareContext, request: MomentReques
     const failed = ready.find((result) => result.status === 'rejected');
     if (failed || !hold) throw failed?.reason;
     // A worker that is not there will not come by itself.
-    const absent = !context.waitForStart && !(await hold.workerRuns());
-    let exact = !absent && (await hold.reached(context.waitMs, signal));
+    const runs = await hold.workerRuns();
+    const absent = !runs && !context.waitForStart;
+    if (!runs && !absent)
+      log.warn(`worker ${context.consumer} is not running, waiting for it${limitText(context.waitMs)}`);
+    let told = !runs;
+    let exact =
+      !absent &&
+      (await hold.reached(context.waitMs, signal, (at) => {
+        if (!told) log.info(`waiting for worker ${context.consumer}, it is at tick ${at}`);
+        told = true;
+      }));
     if (exact) stoodFrom = Date.now();
     else await refuseOr(request.force, context, hold, undefined);
     const tick = await other.tick();
@@ -100,6 +109,8 @@ export async function reachMoment(context: CompareContext, request: MomentReques
     throw error;
   }
 }
+
+const limitText = (waitMs: number): string => (waitMs > 0 ? ` for at most ${waitMs / 1000} s` : '');
 
 /** An idle worker looks for holds once per loop_delay; a notification makes it look at once. */
 async function wakeWorker(context: CompareContext): Promise<void> {

@@ -1,6 +1,7 @@
 /** repair under control: what it may delete, how much it may change, and what it leaves in the log. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type ComparePair, comparePair } from '../support/compare-fixture.ts';
+import { eventually } from '../support/eventually.ts';
 
 let db: ComparePair;
 
@@ -79,6 +80,35 @@ it('leaves a table alone when more rows differ than --max-rows', async () => {
   expect(refused.err).toContain('public.acc: not repaired: 10 rows differ, more than --max-rows 9');
   expect(await versions()).toEqual(before);
   expect((await db.kaja('repair', '--apply', '--max-rows', '10', 'acc')).code).toBe(0);
+  await db.pair.expectEqual('acc');
+});
+
+it('refuses a condition that is no condition before anything is begun', async () => {
+  const runs = async (): Promise<unknown> =>
+    (await db.leaf.sql('select count(*) as n from kaja.compare_run'))[0].n;
+  const before = await runs();
+  for (const [condition, why] of [
+    ['nowhere = 1', 'column "nowhere" does not exist'],
+    ['n = ', 'syntax error'],
+    ['true) or (true', 'syntax error'],
+    ['n', 'must be type boolean'],
+  ] as const) {
+    const { code, err } = await db.kaja('repair', '--apply', 'acc', '--repair-where', condition);
+    expect([code, err.trim().split('\n').length]).toEqual([2, 1]);
+    expect(err).toContain(`filter is not SQL: ${condition}`);
+    expect(err).toContain(why);
+    expect(err).toContain('(table public.acc)');
+  }
+  expect(await runs()).toBe(before);
+});
+
+it('says at once that it waits for a worker that does not run', async () => {
+  await db.tamper('update acc set n = 0 where id = 30');
+  await db.pair.stopWorker();
+  const repaired = db.kaja('repair', '--apply', '--force', 'acc');
+  await eventually(db.heard, (text) => text.includes('worker leaf is not running, waiting for it\n'));
+  db.pair.startWorker();
+  expect(await repaired).toMatchObject({ code: 0 });
   await db.pair.expectEqual('acc');
 });
 

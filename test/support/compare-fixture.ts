@@ -28,6 +28,8 @@ export interface ComparePair {
   readonly dir: string;
   /** Run `kaja INI words` in this process. */
   kaja(...words: string[]): Promise<CommandResult>;
+  /** What commands have written to stderr so far. */
+  heard(): string;
   /** Write on the leaf as nobody should: without the worker. */
   tamper(sql: string): Promise<void>;
   drop(): Promise<void>;
@@ -50,12 +52,14 @@ export async function comparePair(
       '\n',
     ),
   );
+  let heard = '';
   return {
     root,
     leaf,
     pair,
     ini,
     dir,
+    heard: () => heard,
     kaja: async (...words) => {
       let out = '';
       let err = '';
@@ -63,7 +67,12 @@ export async function comparePair(
       process.chdir(dir);
       const code = await runProgram([ini, ...words], listedCommands([compare, compareHistory, repair]), {
         stdout: { write: (text) => (out += text) },
-        stderr: { write: (text) => (err += text) },
+        stderr: {
+          write: (text) => {
+            err += text;
+            heard += text;
+          },
+        },
         env: {},
         onKill: () => {},
       });
