@@ -15,13 +15,11 @@ export const NO_EFFECT_YET: ReadonlySet<string> = new Set([
   'batch_max_bytes',
   'local_only',
   'local_only_drop_execute',
-  'compare_schedule',
-  'compare_auto_repair',
 ]);
 
 /** Further ones, whose names are read somewhere all the same: per kind, or because only the settings carry them. */
 const WITH_THEM: Readonly<Record<SectionKind, ReadonlySet<string>>> = {
-  londiste: new Set(['keepalive_stats', 'compare_tables', 'job_timezone', 'job_on_failure']),
+  londiste: new Set(['keepalive_stats']),
   ticker: new Set(),
 };
 

@@ -33,7 +33,7 @@ begin
           from (values ('select', 'shape', 'pgq_reader'), ('select', 'capture', 'pgq_reader'), ('select', 'shape', 'pgq_admin'), ('select', 'capture', 'pgq_admin'),
                        ('select', 'dead_letter', 'pgq_reader'), ('select', 'dead_letter', 'pgq_admin'),
                        ('select', 'table_copy', 'pgq_reader'), ('select', 'table_stats', 'pgq_reader'), ('select', 'table_version', 'pgq_reader'),
-                       ('select', 'compare_run', 'pgq_reader'), ('select', 'compare_table', 'pgq_reader')) g(rights, name, grantee)
+                       ('select', 'compare_run', 'pgq_reader'), ('select', 'compare_table', 'pgq_reader'), ('select', 'job', 'pgq_reader'), ('select', 'job_run', 'pgq_reader')) g(rights, name, grantee)
           join pg_catalog.pg_roles r on r.rolname = g.grantee
           join pg_catalog.pg_class c on c.relname = g.name and c.relnamespace = 'kaja'::regnamespace
     loop

@@ -6,6 +6,8 @@ begin
     delete from kaja.table_copy c where c.queue_name = i_queue_name;
     delete from kaja.column_map m where m.queue_name = i_queue_name;
     delete from kaja.table_stats s where s.queue_name = i_queue_name;
+    delete from kaja.job_run j where j.queue_name = i_queue_name;
+    delete from kaja.job j where j.queue_name = i_queue_name;
     delete from kaja.compare_run r where r.queue_name = i_queue_name;
     delete from kaja.hold h where h.queue_name = i_queue_name;
 end;

@@ -37,10 +37,11 @@ function printRuns(ctx: CommandContext<'londiste'>, runs: readonly RunRow[]): vo
   }
   ctx.printTable(
     'Comparisons',
-    ['run', 'kind', 'source', 'started', 'seconds', 'tick', 'tables', 'different', 'result'],
+    ['run', 'kind', 'by', 'source', 'started', 'seconds', 'tick', 'tables', 'different', 'result'],
     runs.map((run) => [
       run.run_id,
       run.kind,
+      run.started_by,
       run.source_node,
       run.started_at.slice(0, 19),
       run.seconds?.toFixed(1) ?? '',

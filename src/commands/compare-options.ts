@@ -59,6 +59,10 @@ export function tableWords(ctx: Pick<CommandContext, 'options' | 'args'>): reado
   return wait === undefined || IS_NUMBER.test(wait) ? ctx.args : [wait, ...ctx.args];
 }
 
+/** Who runs this process: a person has a terminal, system cron has none. */
+export const startedBy = (): 'hand' | 'cron' =>
+  process.stdin.isTTY === true || process.stderr.isTTY === true ? 'hand' : 'cron';
+
 /** Settings out of the ini and the options. */
 export function compareSettings(ctx: CommandContext<'londiste'>): CompareSettings {
   const { config } = ctx;
@@ -85,6 +89,7 @@ export function compareSettings(ctx: CommandContext<'londiste'>): CompareSetting
     applyRole: config.applyRole,
     log: ctx.log,
     signal: ctx.signal,
+    startedBy: startedBy(),
     onProgress: (label, done, total, unit) => ctx.progress.update(label, done, total, unit),
   };
 }

@@ -18,7 +18,7 @@ export const compare = defineCommand({
   details:
     'The worker stands still for a moment while both sides take their snapshots; writers are not hindered.\n' +
     'Tables may be patterns with * and ?; default are all tables of this node.\n' +
-    'Exit code: 0 equal, 1 different, 2 something could not be compared.',
+    'Exit code: 0 equal, 1 different, 2 something could not be compared, 7 another comparison or repair of this node is running.',
   options: [
     { flags: '--count-only', help: 'compare only numbers of rows' },
     { flags: '--show <rows>', help: `differing rows to name per table, default ${SHOWN}` },

@@ -34,6 +34,8 @@ const FILES: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   check: async () => (await import('./check.ts')).check,
   compare: async () => (await import('./compare.ts')).compare,
   'compare-history': async () => (await import('./compare-history.ts')).compareHistory,
+  jobs: async () => (await import('./jobs.ts')).jobs,
+  'run-job': async () => (await import('./run-job.ts')).runJob,
   repair: async () => (await import('./repair.ts')).repair,
   queue: async () => (await import('./queue.ts')).queue,
   run: async () => (await import('./run.ts')).run,

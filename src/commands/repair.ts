@@ -20,7 +20,7 @@ export const repair = defineCommand({
     'Without --apply nothing is changed: the statements are written to fix.<table>.sql in the current directory.\n' +
     'With --apply rows are changed batch by batch, each looked at again while the worker stands still, so that nothing newer is overwritten.\n' +
     'Old and new values of every changed row go to kaja.repair_log, which only its owner can read.\n' +
-    'Exit code: 0 nothing differs (any more), 1 rows differ, 2 nothing could be compared.',
+    'Exit code: 0 nothing differs (any more), 1 rows differ, 2 nothing could be compared, 7 another comparison or repair of this node is running.',
   options: [
     { flags: '--apply', help: 'change the rows, instead of writing SQL files' },
     { flags: '--repair-where <condition>', help: "only rows that match, over the provider's columns" },

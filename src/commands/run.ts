@@ -10,6 +10,8 @@ import {
 } from '../config/load-config.ts';
 import { logSettings } from '../config/log-settings.ts';
 import { KajaError, UsageError } from '../errors/kaja-error.ts';
+import { type JobSettings, jobSettings } from '../jobs/job-settings.ts';
+import { JobScheduler, reloadJobs } from '../jobs/scheduler.ts';
 import { createLog, type Log, type LogHandle, levelOf } from '../log/logger.ts';
 import { createRootTicker } from '../queue/root-ticker.ts';
 import { createTicker } from '../queue/ticker-service.ts';
@@ -47,15 +49,18 @@ export const run = defineCommand({
     const pidfiles: Pidfile[] = [];
     try {
       const jobs = configs.map((config) => makeJob(ctx, config, logs.of(config)));
+      const schedulers = configs.flatMap((config) =>
+        config.kind === 'londiste' ? [makeScheduler(ctx, config, logs.of(config))] : [],
+      );
       for (const config of configs) await checkBefore(config, ctx.signal);
       for (const path of new Set(configs.map((config) => config.pidfile))) {
         if (path) pidfiles.push(claimPidfile(path, (text) => ctx.log.warn(text)));
       }
       ctx.onReload(() => {
         logs.reopen();
-        for (const job of jobs) job.reload();
+        for (const job of [...jobs, ...schedulers]) job.reload();
       });
-      const services = [...jobs, ...rootTickers(configs, logs.own)];
+      const services = [...jobs, ...schedulers, ...rootTickers(configs, logs.own)];
       logs.own.info(`running ${configs.map((config) => config.jobName).join(', ')}`);
       ctx.ready();
       await supervise(services, { signal: ctx.signal, log: logs.own });
@@ -80,11 +85,13 @@ function loadAll(ctx: Context): Config[] {
 }
 
 function load(ctx: Context, path: string, kind: SectionKind): Config {
-  const own = [...ctx.overrides].filter(
-    ([key]) => !PROCESS_KEYS.has(key) && Object.hasOwn(OPTION_TABLES[kind], key),
-  );
-  return loadConfig({ path, kind, overrides: new Map(own) }) as Config;
+  return loadConfig({ path, kind, overrides: overridesOf(ctx, kind) }) as Config;
 }
+
+const overridesOf = (ctx: Context, kind: SectionKind): ReadonlyMap<string, string> =>
+  new Map(
+    [...ctx.overrides].filter(([key]) => !PROCESS_KEYS.has(key) && Object.hasOwn(OPTION_TABLES[kind], key)),
+  );
 
 /* Failures that only somebody's hand can cure are worth more before the start than in a log after it. */
 async function checkBefore(config: Config, signal: AbortSignal): Promise<void> {
@@ -119,6 +126,17 @@ function makeJob(ctx: Context, config: Config, log: Log): Reloadable {
     make: (settings) => createWorker(settings, log),
     log,
   });
+}
+
+function makeScheduler(ctx: Context, config: LondisteConfig, log: Log): Reloadable {
+  const settings = (now: LondisteConfig): JobSettings => jobSettings(now, overridesOf(ctx, 'londiste'));
+  const jobs = new JobScheduler(settings(config), log);
+  return {
+    name: jobs.name,
+    run: (signal) => jobs.run(signal),
+    reload: () =>
+      reloadJobs(jobs, () => settings(load(ctx, config.configFile, 'londiste') as LondisteConfig)),
+  };
 }
 
 /* loop_delay = 0 and below ask a worker of its own to end; here it stays, and polls now and then. */

@@ -1,5 +1,7 @@
 /** `kaja CONFIG.ini worker`: keeps a node alive. */
 import { UsageError } from '../errors/kaja-error.ts';
+import { jobSettings } from '../jobs/job-settings.ts';
+import { JobScheduler, reloadJobs, withJobs } from '../jobs/scheduler.ts';
 import type { Log } from '../log/logger.ts';
 import { createReloadable } from '../runtime/reloadable.ts';
 import type { Service } from '../runtime/service.ts';
@@ -41,10 +43,15 @@ export const worker = defineCommand({
       make: (now) => makeWorker(now, ctx.log),
       log: ctx.log,
     });
-    ctx.onReload(() => service.reload());
+    const jobs = new JobScheduler(jobSettings(ctx.config, ctx.overrides), ctx.log);
+    ctx.onReload(() => {
+      service.reload();
+      reloadJobs(jobs, () => jobSettings(ctx.reloadConfig(), ctx.overrides));
+    });
     ctx.log.info('worker started');
     ctx.ready();
-    await service.run(ctx.signal);
+    // One that ends by itself has no time for schedules.
+    await (settings.loopDelayMs > 0 ? withJobs(service, jobs) : service).run(ctx.signal);
     ctx.log.info('worker stopped');
   },
 });

@@ -6,6 +6,9 @@ import type { Log } from '../log/logger.ts';
 import type { ApplyRoleChoice } from '../replay/apply-session.ts';
 import type { PaceLimits } from './pace.ts';
 
+/** `hand`: at a terminal; `cron`: by a program, such as system cron; `schedule`: by the node's worker. */
+export type StartedBy = 'hand' | 'cron' | 'schedule';
+
 /** What the configuration and the command line say. */
 export interface CompareSettings {
   /** Connection string of this node. */
@@ -33,6 +36,10 @@ export interface CompareSettings {
   readonly signal: AbortSignal;
   readonly limits: PaceLimits;
   readonly onProgress: (label: string, done: number, total: number, unit?: string) => void;
+  /** What started the run. */
+  readonly startedBy: StartedBy;
+  /** The caller holds the lock against other runs of this node (`run-lock.ts`) already. */
+  readonly locked?: true | undefined;
 }
 
 /** The settings, and where the other side is. */

@@ -7,6 +7,7 @@ import { compareOne, type TableComparison, type TableRequest } from './compare-o
 import type { Differences } from './find-differences.ts';
 import { reachLockedMoment } from './locked-moment.ts';
 import { type Moment, reachMoment } from './moment.ts';
+import { needRunLock } from './run-lock.ts';
 import { type FinishedTable, type RunRecord, type RunResult, startRun } from './run-record.ts';
 import { type Candidate, type Choice, chooseTables, readSubject, type Subject } from './subject.ts';
 
@@ -40,7 +41,8 @@ export interface CompareOutcome {
 
 /**
  * Compare.
- * @throws KajaError state-refused (exit code 2) when the worker does not reach the moment; others of the servers
+ * @throws KajaError busy while another run of this node is under way; state-refused (exit code 2) when the worker does not reach
+ * the moment; others of the servers
  */
 export async function compareTables(
   context: CompareContext,
@@ -52,6 +54,7 @@ export async function compareTables(
     applicationName: context.applicationName,
     signal: context.signal,
   });
+  if (!context.locked) await needRunLock(here, context.queue);
   const { candidates, refused } = await chooseTables(context, here, request.tables);
   if (candidates.length === 0) return { runId: null, tables: [], refused, tick: null, exact: false };
   await checkConditions(context, candidates, request.conditions ?? []);
@@ -86,6 +89,7 @@ const planOf = (
   node: context.nodeName,
   source: context.providerNode,
   kind,
+  startedBy: context.startedBy,
   request: {
     tables: request.tables,
     count_only: request.countOnly,

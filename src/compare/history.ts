@@ -1,10 +1,12 @@
 /** Reads what comparisons and repairs of this node found. */
 import type { Session } from '../db/session.ts';
+import type { StartedBy } from './compare-context.ts';
 
 /** One run. */
 export interface RunRow {
   readonly run_id: bigint;
   readonly kind: 'compare' | 'repair';
+  readonly started_by: StartedBy;
   readonly source_node: string;
   readonly started_at: string;
   readonly finished_at: string | null;
@@ -53,7 +55,7 @@ export const readRuns = (
   runId?: number | undefined,
 ): Promise<RunRow[]> =>
   session.query<RunRow>(
-    `select r.run_id, r.kind, r.source_node, r.started_at, r.finished_at, r.result, r.error, r.tick_id, r.exact, r.stood_ms,
+    `select r.run_id, r.kind, r.started_by, r.source_node, r.started_at, r.finished_at, r.result, r.error, r.tick_id, r.exact, r.stood_ms,
             extract(epoch from r.finished_at - r.started_at)::float8 as seconds,
             (select count(*)::int from kaja.compare_table t where t.run_id = r.run_id) as tables,
             (select count(*)::int from kaja.compare_table t where t.run_id = r.run_id and t.result = 'different') as different_tables,

@@ -2,6 +2,7 @@
 import { openSession, type Session } from '../db/session.ts';
 import { KajaError } from '../errors/kaja-error.ts';
 import { sleep } from '../runtime/sleep.ts';
+import { lockHolder } from './run-lock.ts';
 
 /** A hold that nobody keeps alive ends after this time: the worker must not wait for a dead process. */
 const LIFE_SECONDS = 60;
@@ -82,17 +83,9 @@ export class Hold {
     return row?.at ?? -1n;
   }
 
-  /** Does a worker of this node run? Each holds an advisory lock. */
-  async workerRuns(): Promise<boolean> {
-    return (
-      (await this.#session.value<boolean>(
-        `select exists (select from pg_locks l, hashtextextended($1, 0) k
-                         where l.locktype = 'advisory' and l.objsubid = 1 and l.granted
-                           and l.database = (select oid from pg_database where datname = current_database())
-                           and l.classid::int8 = ((k >> 32) & 4294967295) and l.objid::int8 = (k & 4294967295))`,
-        [`kaja worker ${this.#queue} ${this.#consumer}`],
-      )) ?? false
-    );
+  /** Does a worker of this node run? */
+  workerRuns(): Promise<boolean> {
+    return workerRuns(this.#session, this.#queue, this.#consumer);
   }
 
   /** Remove the hold: the worker goes on. Never throws; a hold that cannot be removed expires. */
@@ -104,6 +97,10 @@ export class Hold {
     await this.#session.close();
   }
 }
+
+/** Does a worker of this node run? Each holds an advisory lock. */
+export const workerRuns = async (session: Session, queue: string, consumer: string): Promise<boolean> =>
+  (await lockHolder(session, `kaja worker ${queue} ${consumer}`)) !== undefined;
 
 /**
  * Ask the worker to stand still where it is, as soon as possible.

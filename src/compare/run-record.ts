@@ -1,6 +1,7 @@
 /** Keeps what a comparison found: kaja.compare_run and kaja.compare_table on this node. */
 import type { Session } from '../db/session.ts';
 import { errorLine } from '../errors/error-line.ts';
+import type { StartedBy } from './compare-context.ts';
 import type { TableComparison } from './compare-one.ts';
 
 /** How a run ended. */
@@ -15,6 +16,7 @@ export interface RunPlan {
   readonly node: string;
   readonly source: string;
   readonly kind: 'compare' | 'repair';
+  readonly startedBy: StartedBy;
   readonly request: Readonly<Record<string, unknown>>;
 }
 
@@ -155,8 +157,8 @@ export async function startRun(
     [plan.queue, KEEP_DAYS],
   );
   const { id } = await session.one<{ id: bigint }>(
-    `insert into kaja.compare_run (queue_name, node_name, source_node, kind, request) values ($1, $2, $3, $4, $5) returning run_id as id`,
-    [plan.queue, plan.node, plan.source, plan.kind, request],
+    `insert into kaja.compare_run (queue_name, node_name, source_node, kind, request, started_by) values ($1, $2, $3, $4, $5, $6) returning run_id as id`,
+    [plan.queue, plan.node, plan.source, plan.kind, request, plan.startedBy],
   );
   return { run: new RunRecord(session, id), done: [] };
 }

@@ -1,7 +1,8 @@
 /** From the text of an ini value to its typed value. */
 import { errorLine } from '../errors/error-line.ts';
 import { isConnectionUri, parseKeywordForm, parseUriForm } from './connection-keys.ts';
-import { isCronExpression } from './cron-syntax.ts';
+import { createCalendar } from './cron-calendar.ts';
+import { isCronExpression, isTimezone } from './cron-syntax.ts';
 import { expandHome } from './expand-home.ts';
 import type { OptionSpec } from './option-table.ts';
 
@@ -68,6 +69,12 @@ export function convertValue(text: string, spec: OptionSpec): ConfigValue {
     case 'cron':
       if (trimmed !== '' && !isCronExpression(trimmed))
         throw new Error('must be five cron fields, or six with seconds first');
+      if (trimmed !== '' && createCalendar(trimmed, 'UTC').next(Date.now()) === undefined)
+        throw new Error(`never comes: there is no such day ("${trimmed}")`);
+      return trimmed;
+    case 'timezone':
+      if (trimmed !== '' && !isTimezone(trimmed))
+        throw new Error(`must be the name of a time zone, such as Europe/Tallinn, not "${trimmed}"`);
       return trimmed;
     case 'location':
       // Only its form is checked: services and environment belong to the moment of connecting.

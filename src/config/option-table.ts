@@ -21,6 +21,7 @@ export type OptionSpec = Common &
     | { readonly type: 'bytes'; readonly default: number }
     | { readonly type: 'seconds'; readonly default: number; readonly min?: number; readonly negative?: true }
     | { readonly type: 'cron'; readonly default: string }
+    | { readonly type: 'timezone'; readonly default: string }
     | { readonly type: 'choice'; readonly default: string; readonly choices: readonly string[] }
     /** Known to Londiste or pgqd, without meaning here: accepted silently. */
     | { readonly type: 'ignored' }

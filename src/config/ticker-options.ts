@@ -101,7 +101,7 @@ export const TICKER_OPTIONS = {
     help: 'connections are renewed at this age; 0 = never',
   },
   job_timezone: {
-    type: 'text',
+    type: 'timezone',
     default: '',
     group: 'periods',
     help: "time zone of ticker_schedule; empty = the host's",

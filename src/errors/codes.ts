@@ -21,6 +21,7 @@ export const EXIT = {
   connect: 4,
   refused: 5,
   different: 6,
+  busy: 7,
 } as const;
 
 const entry = (title: string, retry: RetryPolicy, exitCode: number, advice = ''): CodeEntry => ({
@@ -114,6 +115,7 @@ export const CODES = {
   ),
   'queue-missing': entry('no such queue', 'manual', EXIT.refused, 'create it first'),
   'consumer-missing': entry('no such consumer', 'manual', EXIT.refused, 'register it first'),
+  busy: entry('another run of the same kind is under way', 'timed', EXIT.busy),
   'difference-found': entry('contents differ', 'manual', EXIT.different),
 } as const satisfies Record<string, CodeEntry>;
 

@@ -1,9 +1,11 @@
-/** Calendar work as a service: compare schedules, nightly maintenance. */
-import nodeCron from 'node-cron';
-import { isCronExpression } from '../config/cron-syntax.ts';
+/** Calendar work as a service: scheduled ticks. */
+import { createCalendar } from '../config/cron-calendar.ts';
+import { isCronExpression, isTimezone } from '../config/cron-syntax.ts';
 import { errorLine } from '../errors/error-line.ts';
 import { ConfigError } from '../errors/kaja-error.ts';
 import type { Log } from '../log/logger.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { followSchedule } from './follow-schedule.ts';
 import type { Service } from './service.ts';
 
 /** One piece of calendar work. */
@@ -18,6 +20,7 @@ export interface CronJobOptions {
   readonly log: Log;
   /** `log`: a failed run is logged and the next one comes. `stop`: it ends the service. Default `log`. */
   readonly onFailure?: 'log' | 'stop' | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 /** Refuse a schedule or a time zone that does not exist. */
@@ -27,11 +30,7 @@ export function checkSchedule(schedule: string, timezone?: string): void {
       hint: 'write five cron fields, or six with seconds first',
     });
   }
-  try {
-    if (timezone) new Intl.DateTimeFormat('en-US', { timeZone: timezone });
-  } catch (error) {
-    throw new ConfigError(`time zone "${timezone}" is not known`, { cause: error });
-  }
+  if (timezone && !isTimezone(timezone)) throw new ConfigError(`time zone "${timezone}" is not known`);
 }
 
 /**
@@ -39,58 +38,41 @@ export function checkSchedule(schedule: string, timezone?: string): void {
  * @throws ConfigError for a wrong schedule or time zone
  */
 export function createCronJob(options: CronJobOptions): Service {
-  const { name, schedule, timezone, log } = options;
+  const { name, schedule, timezone, log, clock = systemClock } = options;
   checkSchedule(schedule, timezone);
+  const calendar = createCalendar(schedule, timezone);
   return {
     name,
-    run: (signal) =>
-      new Promise((resolve, reject) => {
-        let running: Promise<void> = Promise.resolve();
-        let failure: { error: unknown } | undefined;
-        const work = async (): Promise<void> => {
-          try {
-            log.debug(`${name}: due`);
-            await options.run(signal);
-          } catch (error) {
-            if (signal.aborted) return;
-            log.error(`${name}: ${errorLine(error)}`);
-            if (options.onFailure !== 'stop') return;
-            failure = { error };
-            void end();
-          }
-        };
-        const task = nodeCron.createTask(
-          schedule,
-          () => {
-            running = work();
-            return running;
-          },
-          {
-            name,
-            noOverlap: true,
-            ...(timezone ? { timezone } : {}),
-            logger: {
-              info: (text) => log.debug(`${name}: ${text}`),
-              warn: (text) => log.warn(`${name}: ${text}`),
-              error: (text) => log.error(`${name}: ${String(text)}`),
-              debug: (text) => log.trace(`${name}: ${String(text)}`),
-            },
-          },
-        );
-        const end = async (): Promise<void> => {
-          signal.removeEventListener('abort', onAbort);
-          await task.destroy();
-          await running;
-          if (failure) reject(failure.error as Error);
-          else resolve();
-        };
-        const onAbort = (): void => void end();
-        if (signal.aborted) {
-          void end();
-          return;
+    run: async (signal) => {
+      const failed = new AbortController();
+      let running: Promise<void> | undefined;
+      let failure: { error: unknown } | undefined;
+      const work = async (): Promise<void> => {
+        try {
+          log.debug(`${name}: due`);
+          await options.run(signal);
+        } catch (error) {
+          if (signal.aborted) return;
+          log.error(`${name}: ${errorLine(error)}`);
+          if (options.onFailure !== 'stop') return;
+          failure = { error };
+          failed.abort();
+        } finally {
+          running = undefined;
         }
-        signal.addEventListener('abort', onAbort, { once: true });
-        void task.start();
-      }),
+      };
+      await followSchedule({
+        calendar,
+        sinceMs: clock.now(),
+        clock,
+        signal: AbortSignal.any([signal, failed.signal]),
+        onDue: () => {
+          if (running) log.warn(`${name}: still running, this time is left out`);
+          else running = work();
+        },
+      });
+      await running;
+      if (failure) throw failure.error;
+    },
   };
 }

@@ -119,6 +119,17 @@ queue_name = %(job_name)s_q\nlogfile = %(config_dir)s/%(job_name)s.log\njob_name
       'compare_schedule = often',
       '/c/shop.ini:4: compare_schedule must be five cron fields, or six with seconds first',
     ],
+    [
+      'compare_schedule = 0 3 L-30 2 *',
+      '/c/shop.ini:4: compare_schedule never comes: there is no such day ("0 3 L-30 2 *")',
+    ],
+    ['compare_auto_repair = maybe', '/c/shop.ini:4: compare_auto_repair must be 0 or 1'],
+    ['compare_max_rows = -1', '/c/shop.ini:4: compare_max_rows must be at least 0'],
+    [
+      'job_timezone = Mars/Olympus',
+      '/c/shop.ini:4: job_timezone must be the name of a time zone, such as Europe/Tallinn, not "Mars/Olympus"',
+    ],
+    ['job_missed = later', '/c/shop.ini:4: job_missed must be one of run, skip'],
     ['log_size = big', '/c/shop.ini:4: log_size must be a number of bytes, as 10485760 or 10MB'],
     [
       'logfile = %(jobname)s',
