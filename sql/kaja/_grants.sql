@@ -6,11 +6,14 @@ declare
     v_reader constant text[] := array['next_batch', 'take_batch', 'event_range_sql', 'event_union_sql', 'reach_tick', 'queue_event_tables', 'retry_events', 'bury_events',
         'replay_dead_letters', 'delete_dead_letters', 'get_retry_events'];
     v_writer constant text[] := array['insert_events'];
-    v_owner constant text[] := array['queue_insert_tick', 'queue_snapshot', 'queue_holds_events', 'sync_current_table'];
+    v_owner constant text[] := array['queue_insert_tick', 'queue_snapshot', 'queue_holds_events', 'generate_put_event'];
     -- What pgq's trigger functions call: whoever changes a table runs them. They change nothing and show nothing of others.
-    v_public constant text[] := array['queue_event_seq', 'trigger_args', 'trigger_columns', 'trigger_expression', 'trigger_json_row',
-        'trigger_json_type', 'trigger_override', 'trigger_relation_facts', 'trigger_row', 'trigger_row_values', 'trigger_same_value',
-        'trigger_sql_insert', 'trigger_truncate', 'trigger_urlencode', 'trigger_urlencode_ascii', 'trigger_urlencode_row'];
+    v_public constant text[] := array['queue_event_seq', 'trigger_any_row', 'trigger_args', 'trigger_columns', 'trigger_expression',
+        'trigger_json_classes', 'trigger_json_data', 'trigger_json_row', 'trigger_json_type', 'trigger_marked_values', 'trigger_override',
+        'trigger_quick_facts', 'trigger_quick_j', 'trigger_quick_s', 'trigger_quick_u', 'trigger_read_facts', 'trigger_read_quick_facts',
+        'trigger_relation_facts', 'trigger_row', 'trigger_row_values', 'trigger_same_key', 'trigger_same_value', 'trigger_sql_insert',
+        'trigger_table', 'trigger_truncate', 'trigger_unmark', 'trigger_urlencode', 'trigger_urlencode_ascii', 'trigger_urlencode_rest',
+        'trigger_urlencode_row', 'trigger_urlencode_values'];
     v_grant record;
 begin
     grant usage on schema kaja to public;
@@ -22,7 +25,7 @@ begin
         select format('grant execute on function %s to %s', p.oid::regprocedure, g.grantee)
           from (values ('public', v_public), ('pgq_reader', v_reader), ('pgq_writer', v_writer), ('pgq_admin', null)) g(grantee, names)
           join pg_catalog.pg_proc p on p.pronamespace = 'kaja'::regnamespace and p.prorettype <> 'trigger'::regtype
-           and coalesce(p.proname = any (g.names), p.proname <> all (v_owner))
+           and coalesce(p.proname = any (g.names), p.proname <> all (v_owner) and p.proname !~ '^_?put_event')
          where g.grantee = 'public' or exists (select 1 from pg_catalog.pg_roles r where r.rolname = g.grantee)
     loop
         execute v_grant.statement;

@@ -20,7 +20,7 @@ begin
           and not exists (select 1 from pg_catalog.pg_extension x where x.extname = 'pgq') then
         v_number := coalesce(pg_sequence_last_value(v_sequence::regclass) % 100, v_number);
     end if;
-    perform setval(v_sequence::regclass, v_number + case when new.queue_disable_insert then 100 else 0 end);
+    perform setval(v_sequence::regclass, v_number + case when new.queue_disable_insert or new.queue_per_tx_limit >= 0 then 100 else 0 end);
     return null;
 end;
 $$;

@@ -33,10 +33,11 @@ $$;
 
 -- Apply the arguments ev_*= and when= to an event (type, data, extra1 to extra4). i_row: the row whose columns they name.
 -- Returns the event, or null if when= says no. Of repeated arguments the first one counts.
-create or replace function kaja.trigger_override(i_event text[], i_args text[], i_names text[], i_row anyelement) returns text[]
+create or replace function kaja.trigger_override(i_event text[], i_args text[], i_row anyelement) returns text[]
 language plpgsql stable as $$
 declare
     v_fields constant text[] := array['ev_type', 'ev_data', 'ev_extra1', 'ev_extra2', 'ev_extra3', 'ev_extra4', 'when'];
+    v_names  text[];
     v_arg    text;
     v_type   text;
     v_value  text;
@@ -49,10 +50,11 @@ begin
         select a.arg into v_arg from unnest(i_args) with ordinality as a (arg, n)
          where left(a.arg, length(v_fields[v_field]) + 1) = v_fields[v_field] || '=' order by a.n limit 1;
         continue when v_arg is null;
+        v_names := coalesce(v_names, array(select pg_catalog.json_object_keys(pg_catalog.row_to_json(i_row))));
         -- format prints a value with its type's output function; a cast would print booleans as true and false.
         execute 'select pg_catalog.format(''%s'', x."kaja value"), x."kaja value" is null,'
                 ' pg_catalog.pg_typeof(x."kaja value")::oid::text from (select '
-                || kaja.trigger_expression(substr(v_arg, strpos(v_arg, '=') + 1), i_names) || E'\n) x ("kaja value")'
+                || kaja.trigger_expression(substr(v_arg, strpos(v_arg, '=') + 1), v_names) || E'\n) x ("kaja value")'
            into v_value, v_null, v_type using i_row;
         get diagnostics v_count = row_count;
         if v_count <> 1 then

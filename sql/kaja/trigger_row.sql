@@ -129,6 +129,18 @@ begin
 end;
 $$;
 
+-- The same from the rows themselves. i_new: of a DELETE the old row; i_old: of an UPDATE the old row.
+create or replace function kaja.trigger_any_row(
+    i_format text, i_relid oid, i_schema text, i_table text, i_when text, i_op text, i_args text[], i_new anyelement, i_old anyelement) returns text[]
+language plpgsql as $$
+declare
+    v_json json := pg_catalog.row_to_json(i_new);
+begin
+    return kaja.trigger_row(i_format, i_relid, i_schema, i_table, i_when, i_op, i_args, array(select pg_catalog.json_object_keys(v_json)),
+                            i_new::text, v_json, i_old::text, pg_catalog.row_to_json(i_old));
+end;
+$$;
+
 -- A row in sqltriga's form of an INSERT: `(a,b) values ('1',null)`.
 create or replace function kaja.trigger_sql_insert(i_names text[], i_values text[], i_without text[]) returns text
 language plpgsql stable as $$

@@ -15,18 +15,34 @@ begin
 end;
 $$;
 
--- The same for printable ASCII, many times faster; other characters stay. Most texts need only the first branch.
+-- The same for printable ASCII, many times faster; other characters stay. Few texts need more than the first branch.
 create or replace function kaja.trigger_urlencode_ascii(i_text text) returns text
-language sql immutable as $$
-    select case when i_text !~ '[!-$&-*;-@[-^`{-~]' then
-        replace(replace(replace(replace(replace(replace(i_text, '%', '%25'), ',', '%2c'), '/', '%2f'), ':', '%3a'), '+', '%2b'), ' ', '+')
-    else
-        replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(
-        replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(i_text, '%', '%25'), ',', '%2c'), '/', '%2f'), ':', '%3a'), '!', '%21'), '"', '%22'), '#', '%23'), '$', '%24')
-        , '&', '%26'), '''', '%27'), '(', '%28'), ')', '%29'), '*', '%2a'), ';', '%3b'), '<', '%3c'), '=', '%3d'), '>', '%3e')
-        , '?', '%3f'), '@', '%40'), '[', '%5b'), E'\\', '%5c'), ']', '%5d'), '^', '%5e'), '`', '%60'), '{', '%7b'), '|', '%7c')
-        , '}', '%7d'), '~', '%7e'), '+', '%2b'), ' ', '+')
-    end
+language plpgsql immutable as $$
+declare
+    v_text text := replace(replace(replace(replace(replace(replace(i_text, '%', '%25'), ',', '%2c'), '/', '%2f'), ':', '%3a'), '+', '%2b'), ' ', '+');
+begin
+    if i_text !~ '[!-$&-*;-@[-^`{-~]' then
+        return v_text;
+    end if;
+    v_text := replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(v_text, '!', '%21'), '"', '%22')
+        , '&', '%26'), '''', '%27'), '(', '%28'), ')', '%29'), ';', '%3b'), '=', '%3d'), '?', '%3f'), '@', '%40'), '{', '%7b'), '}', '%7d');
+    if i_text !~ E'[#$*<>[-^`|~]' then
+        return v_text;
+    end if;
+    return replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(v_text, '#', '%23'), '$', '%24'), '*', '%2a')
+        , '<', '%3c'), '>', '%3e'), '[', '%5b'), E'\\', '%5c'), ']', '%5d'), '^', '%5e'), '`', '%60'), '|', '%7c'), '~', '%7e');
+end;
+$$;
+
+-- What kaja.trigger_urlencode_ascii leaves, but for the characters \x01 and \x02.
+create or replace function kaja.trigger_urlencode_rest(i_text text) returns text
+language plpgsql immutable as $$
+begin
+    return (select pg_catalog.string_agg(
+                coalesce(r.m[1], pg_catalog.regexp_replace(
+                    pg_catalog.encode(pg_catalog.convert_to(r.m[2], pg_catalog.getdatabaseencoding()), 'hex'), '(..)', E'%\\1', 'g')), '' order by r.n)
+              from pg_catalog.regexp_matches(i_text, E'([ -~\x01\x02]+)|([^ -~\x01\x02]+)', 'g') with ordinality as r (m, n));
+end;
 $$;
 
 -- A row as `name=value&name=value`, NULL as `name`. i_without: columns to leave out, null for none.

@@ -11,7 +11,7 @@ create or replace function pgq.insert_event(
     ev_extra1 text, ev_extra2 text, ev_extra3 text, ev_extra4 text) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    return pgq.insert_event_raw(queue_name, null, now(), null, null, ev_type, ev_data,
-                                ev_extra1, ev_extra2, ev_extra3, ev_extra4);
+    return coalesce(kaja.put_event(queue_name, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4),
+                    pgq.insert_event_raw(queue_name, null, now(), null, null, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4));
 end;
 $$;

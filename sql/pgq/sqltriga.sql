@@ -7,8 +7,7 @@ create or replace function pgq.sqltriga() returns trigger
 language plpgsql stable as $$
 declare
     v_event text[];
-    v_names text[];
-    v_json  json;
+    v_id    bigint;
 begin
     if pg_catalog.current_setting('session_replication_role') <> 'replica'
        and (pg_catalog.current_setting('session_replication_role') = 'local'
@@ -21,33 +20,28 @@ begin
         return new;
     end if;
 
+    -- OLD and NEW are only touched where they exist: the plan of an expression keeps the type it saw first.
     if tg_op = 'TRUNCATE' or tg_level = 'STATEMENT' or tg_nargs = 0 then
         v_event := kaja.trigger_truncate('s', tg_relid, tg_table_schema, tg_table_name, tg_when, tg_op, tg_argv);
-    elsif tg_op = 'DELETE' then
-        -- OLD and NEW are only touched where they exist: the plan of an expression keeps the type it saw first.
-        v_json := pg_catalog.row_to_json(old);
-        v_names := array(select pg_catalog.json_object_keys(v_json));
-        v_event := kaja.trigger_row('s', tg_relid, tg_table_schema, tg_table_name, tg_when, tg_op, tg_argv, v_names,
-                                    old::text, v_json, null, null);
-        if tg_nargs > 1 and v_event is not null then
-            v_event := kaja.trigger_override(v_event, tg_argv[1:], v_names, old);
-        end if;
+    elsif tg_op = 'INSERT' then
+        v_event := coalesce(kaja.trigger_quick_s(tg_relid, tg_table_schema, tg_table_name, tg_op, new, null),
+                            kaja.trigger_any_row('s', tg_relid, tg_table_schema, tg_table_name, tg_when, tg_op, tg_argv, new, null));
+    elsif tg_op = 'UPDATE' then
+        v_event := coalesce(kaja.trigger_quick_s(tg_relid, tg_table_schema, tg_table_name, tg_op, new, old),
+                            kaja.trigger_any_row('s', tg_relid, tg_table_schema, tg_table_name, tg_when, tg_op, tg_argv, new, old));
     else
-        v_json := pg_catalog.row_to_json(new);
-        v_names := array(select pg_catalog.json_object_keys(v_json));
-        if tg_op = 'INSERT' then
-            v_event := kaja.trigger_row('s', tg_relid, tg_table_schema, tg_table_name, tg_when, tg_op, tg_argv, v_names,
-                                        new::text, v_json, null, null);
+        v_event := coalesce(kaja.trigger_quick_s(tg_relid, tg_table_schema, tg_table_name, tg_op, old, null),
+                            kaja.trigger_any_row('s', tg_relid, tg_table_schema, tg_table_name, tg_when, tg_op, tg_argv, old, null));
+    end if;
+    if tg_nargs > 1 and tg_level = 'ROW' and v_event is not null then
+        if tg_op = 'DELETE' then
+            v_event := kaja.trigger_override(v_event, tg_argv[1:], old);
         else
-            v_event := kaja.trigger_row('s', tg_relid, tg_table_schema, tg_table_name, tg_when, tg_op, tg_argv, v_names,
-                                        new::text, v_json, old::text, pg_catalog.row_to_json(old));
-        end if;
-        if tg_nargs > 1 and v_event is not null then
-            v_event := kaja.trigger_override(v_event, tg_argv[1:], v_names, new);
+            v_event := kaja.trigger_override(v_event, tg_argv[1:], new);
         end if;
     end if;
     if v_event is not null then
-        perform pgq.insert_event(tg_argv[0], v_event[1], v_event[2], v_event[3], v_event[4], v_event[5], v_event[6]);
+        v_id := pgq.insert_event(tg_argv[0], v_event[1], v_event[2], v_event[3], v_event[4], v_event[5], v_event[6]);
     end if;
 
     if tg_when = 'AFTER' or tg_level = 'STATEMENT' or 'SKIP' = any (tg_argv[1:]) then

@@ -42,6 +42,54 @@ describe.each(SERVERS)('queues on the %s', (_name, server) => {
     }
   });
 
+  it('writes to queues as they come, go and change their names, in sessions that wrote before', async () => {
+    const writer = await db.connect();
+    const unknown = async (queue: string): Promise<void> => {
+      expect((await failure(writer, `select pgq.insert_event('${queue}', 't', 'x')`)).message).toBe(
+        'No such queue',
+      );
+    };
+    const data = async (queue: string): Promise<string[]> => {
+      const prefix = await value(db, 'select queue_data_pfx from pgq.queue where queue_name = $1', [queue]);
+      return (await rows(db, `select ev_data from ${prefix} order by ev_id`)).map((row) => row.ev_data);
+    };
+    const names = ['a', 'b', 'c d', "e'f", 'é', 'G', 'h'];
+    for (const name of names) await rows(db, 'select pgq.create_queue($1)', [name]);
+    for (const name of names) expect(await insert(writer, name, name)).toBe('1');
+    for (const name of names) expect(await data(name)).toEqual([name]);
+
+    // Gone and made anew by the transaction that writes.
+    await rows(writer, `begin; select pgq.drop_queue('a'); savepoint s`);
+    await unknown('a');
+    await rows(writer, `rollback to s; select pgq.create_queue('a')`);
+    expect(await insert(writer, 'a', 'again')).toBe('1');
+    await writer.query('commit');
+    expect(await insert(writer, 'a', 'more')).toBe('2');
+    expect(await data('a')).toEqual(['again', 'more']);
+
+    // By another session; taken back; under an old snapshot.
+    await rows(db, `select pgq.drop_queue('b')`);
+    await unknown('b');
+    await rows(writer, `begin; select pgq.drop_queue('a'); rollback`);
+    await rows(
+      writer,
+      `begin isolation level repeatable read; select pgq.create_queue('b'), pgq.drop_queue('h'); commit`,
+    );
+    expect(await insert(writer, 'b', 'anew')).toBe('1');
+    await unknown('h');
+    expect(await insert(writer, 'a', 'still')).toBe('3');
+
+    await rows(
+      db,
+      `update pgq.queue set queue_name = 'A' where queue_name = 'a'; update pgq.queue set queue_name = 'a' where queue_name = 'G'`,
+    );
+    expect([await insert(writer, 'a', 'g'), await insert(writer, 'A', 'a')]).toEqual(['2', '4']);
+    expect(await data('a')).toEqual(['G', 'g']);
+    for (const name of ['A', 'a', 'b', 'c d', "e'f", 'é'])
+      await rows(db, 'select pgq.drop_queue($1)', [name]);
+    expect(await value(db, `select count(*) from pg_proc where proname ~ '^put_event_[0-9]+$'`)).toBe('0');
+  });
+
   it('makes as many event tables as queue_ntables says by default', async () => {
     await rows(db, 'alter table pgq.queue alter column queue_ntables set default 5');
     await rows(db, `select pgq.create_queue('five')`);

@@ -160,6 +160,58 @@ describe.each([
     expect(await take(db, 'u')).toEqual(['I:id|id=1&v|s1.t', 'D:id|id=1&v|s2.t']);
   });
 
+  it('follow DDL of other sessions and DDL that is taken back, under any isolation level', async () => {
+    const [writer, other] = [await db.connect(), await db.connect()];
+    await db.sql(`create table od(id int primary key, v text)`);
+    await putTriggers(db, 'od', '', ['u']);
+    await writer.query(`insert into od values (1, 'a')`);
+    await other.query(`alter table od add w numeric default 1.50`);
+    await writer.query(`insert into od values (2, 'b')`);
+    await writer.query(
+      `begin; savepoint s; alter table od rename v to x; alter table od drop w; insert into od values (3, 'c');
+       rollback to s; insert into od values (3, 'd'); commit`,
+    );
+    await writer.query('begin isolation level repeatable read; select 1');
+    await other.query(`alter table od rename w to ww; alter table od add y text default 'y'`);
+    await writer.query(`insert into od values (4, 'e'); commit`);
+    await writer.query(`insert into od values (5, 'f', 2)`);
+    await db.sql(
+      `drop trigger u on od; create trigger u after insert on od for each row execute function pgq.logutriga('u', 'ignore=v,y')`,
+    );
+    await writer.query(`insert into od values (6, 'g', 3)`);
+    await db.sql(
+      `create trigger u2 after insert on od for each row execute function pgq.logutriga('u', 'ev_extra4=id')`,
+    );
+    await writer.query(`insert into od values (7, 'h', 4)`);
+    expect(await take(db, 'u')).toEqual([
+      'I:id|id=1&v=a|public.od',
+      'I:id|id=2&v=b&w=1.50|public.od',
+      'I:id|id=3&v=d&w=1.50|public.od',
+      'I:id|id=4&v=e&ww=1.50&y=y|public.od',
+      'I:id|id=5&v=f&ww=2&y=y|public.od',
+      'I:id|id=6&ww=3|public.od',
+      'I:id|id=7&ww=4|public.od',
+      'I:id|id=7&v=h&ww=4&y=y|public.od|~|~|7',
+    ]);
+  });
+
+  it('take the quick way with ordinary rows', async () => {
+    await db.sql(
+      `create table quick(id int primary key, a text, b timestamptz, c numeric, d float8, e jsonb, f date, g text[])`,
+    );
+    await putTriggers(db, 'quick');
+    await db.sql('set track_functions = pl; begin');
+    await db.sql(
+      `insert into quick values (1, 'a, b', now(), 1.5, 0.1, '{"a": "b,c"}', '2024-01-01', '{a,"b c"}'), (2, '', null, null, null, null, null, null)`,
+    );
+    await db.sql(`update quick set a = a || '"é', c = c + 1; update quick set a = a; delete from quick`);
+    const calls = await db.sql(
+      `select funcname, calls::int from pg_stat_xact_user_functions where funcname in ('trigger_any_row', 'put_event', 'insert_event_raw')`,
+    );
+    await db.sql('rollback; reset track_functions');
+    expect(calls).toEqual([{ funcname: 'put_event', calls: 24 }]);
+  });
+
   it('do without faults of PgQ: keys hidden behind ignore=, INCLUDE columns, renamed keys', async () => {
     await db.sql(`create table pc(v text, id int, w text, primary key (id) include (w))`);
     await putTriggers(db, 'pc', `'ignore=w'`, ['u']);
