@@ -1,16 +1,19 @@
 /**
  * The originals beside kaja, where Debian's packages are installed (elsewhere these tests are skipped and say what they need):
- * pgqd drives a database of ours, Python programs produce and consume.
+ * pgqd drives a database of ours, kaja ticker one of theirs, Python programs produce and consume.
  */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startCluster } from '../support/cluster.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { killLeftOvers, startKaja } from '../support/kaja-process.ts';
 
 const run = promisify(execFile);
 /* Other people's daemons sleep between their rounds. */
@@ -19,6 +22,9 @@ const PYTHON = '/usr/bin/python3';
 const works = (program: string, ...args: string[]): boolean =>
   spawnSync(program, args, { stdio: 'ignore' }).status === 0;
 const hasPgqd = works('pgqd', '-V');
+const DEBIAN_BIN = '/usr/lib/postgresql/15/bin';
+const hasExtension =
+  existsSync(join(DEBIAN_BIN, 'postgres')) && existsSync('/usr/share/postgresql/15/extension/pgq.control');
 const hasPython = works(PYTHON, '-c', 'import pgq, psycopg2');
 
 const PROGRAM = `
@@ -152,6 +158,28 @@ describe.skipIf(!hasPgqd).each([
       async () => readFileSync(join(dir, 'pgqd.log'), 'utf8'),
       (text) => text.includes('SIGINT'),
     );
+  });
+});
+
+describe.skipIf(!hasExtension)("Debian's extension pgq (skipped where it is not installed)", () => {
+  it('is driven by kaja ticker', async () => {
+    const cluster = await startCluster(15, {}, DEBIAN_BIN);
+    const client = new pg.Client({ connectionString: cluster.url('postgres') });
+    try {
+      await client.connect();
+      await client.query('create extension pgq');
+      const ticker = startKaja('ticker', tickerIni(cluster.url('postgres')));
+      await expectDriven(async (text) => (await client.query(text)).rows);
+      const log = readFileSync(join(dir, 'pgqd.log'), 'utf8');
+      expect(log).toContain('pgq version ok: 3.5');
+      expect(log).not.toMatch(/ (?:ERROR|WARNING|FATAL) /);
+      ticker.signal('SIGTERM');
+      expect((await ticker.ended()).code).toBe(0);
+    } finally {
+      killLeftOvers();
+      await client.end();
+      await cluster.destroy();
+    }
   });
 });
 
