@@ -2,7 +2,7 @@
 -- newest tick is older than the idle period. To be called every 10 to 100 ms in a transaction of its own, by one session that
 -- lives long; more sessions do no harm.
 -- i_idle_period: replaces queue_ticker_idle_period; null: each queue's own. Returns the queues that ticked.
--- Queues with an external ticker, paused ones, and those whose tick lock is taken are passed over.
+-- Queues with an external ticker, paused ones, and those whose tick lock is taken (also by who drops the queue) are passed over.
 -- Error: Invalid PgQ state, if stored transaction ids are in the future.
 --
 -- What makes polling cheap is a note per queue in this session (setting kaja.polled_<queue_id>):
@@ -31,11 +31,13 @@ begin
                -- So far only pgq.force_tick jumps, or very many events in one transaction, for which a tick does no harm.
                or e.used - t.tick_event_seq >= 2 * q.queue_ticker_max_count + 1000 as is_due
           from pgq.queue q
-         cross join lateral (select coalesce(pg_sequence_last_value(q.queue_event_seq::regclass), 0) as used offset 0) e
+         -- Sharing the tick lock keeps the queue from being dropped meanwhile; looking at one that is just dropped would wait, and then fail.
+         cross join lateral (select case when pg_try_advisory_xact_lock_shared(1801546337, q.queue_id) then to_regclass(q.queue_event_seq) end as name offset 0) s
+         cross join lateral (select coalesce(pg_sequence_last_value(s.name), 0) as used offset 0) e
           left join lateral (select k.tick_id, k.tick_time, k.tick_snapshot, k.tick_event_seq
                                from pgq.tick k where k.tick_queue = q.queue_id
                               order by k.tick_id desc limit 1) t on true
-         where not q.queue_external_ticker and not q.queue_ticker_paused
+         where not q.queue_external_ticker and not q.queue_ticker_paused and s.name is not null
            and (t.tick_id is null
                 or clock_timestamp() - t.tick_time >= coalesce(i_idle_period, q.queue_ticker_idle_period)
                 or current_setting('kaja.polled_' || q.queue_id, true) is distinct from concat_ws(' ', t.tick_id, e.used, 'quiet'))

@@ -208,6 +208,25 @@ describe.each(SERVERS)('kaja.poll_ticks on the %s', (_name, server) => {
     expect(await poll()).toEqual(['locked']);
   });
 
+  it('neither waits for a queue that is being dropped nor stumbles over it', async () => {
+    await create('stays');
+    await create('goes');
+    await insert(db, 'stays', 'x');
+    const late = await db.connect();
+    await late.query('begin isolation level repeatable read; select 1');
+    const dropper = await db.connect();
+    await dropper.query(`begin; select pgq.drop_queue('goes', true)`);
+    await ticker.query(`set statement_timeout = '10s'`);
+    expect(await poll()).toEqual(['stays']);
+    await ticker.query('reset statement_timeout');
+    await dropper.query('commit');
+    // This snapshot still shows the queue's row.
+    expect(await poll(late)).toEqual([]);
+    await late.query('commit');
+    await insert(db, 'stays', 'y');
+    expect(await poll()).toEqual(['stays']);
+  });
+
   it('costs little when idle, and writes nothing', async () => {
     const own = await createDatabase({ server });
     for (const queue of ['1', '2', '3', '4', '5']) await rows(own, 'select pgq.create_queue($1)', [queue]);
