@@ -4,7 +4,7 @@ import { KajaError } from '../errors/kaja-error.ts';
 import { sleep } from '../runtime/sleep.ts';
 import { lockHolder } from './run-lock.ts';
 
-/** A hold that nobody keeps alive ends after this time: the worker must not wait for a dead process. */
+/** A hold ends with its session; where that hangs about, after this time: the worker must not wait for a dead process. */
 const LIFE_SECONDS = 60;
 const KEEP_ALIVE_MS = 10_000;
 const POLL_MS = 5;
@@ -33,7 +33,7 @@ export class Hold {
       // When this fails the hold may expire; whoever relies on it checks the position itself.
       this.#session
         .execute(
-          `update kaja.hold set expires_at = clock_timestamp() + make_interval(secs => $2) where hold_id = $1`,
+          `update kaja.hold set expires_at = clock_timestamp() + make_interval(secs => $2), backend_pid = pg_backend_pid() where hold_id = $1`,
           [this.#id, LIFE_SECONDS],
         )
         .catch(() => {});
@@ -114,10 +114,13 @@ export async function placeHold(
 ): Promise<Hold> {
   const session = await openSession(location, { purpose: 'admin', applicationName });
   try {
-    await session.execute('delete from kaja.hold where expires_at < clock_timestamp()');
+    await session.execute(
+      `delete from kaja.hold where expires_at < clock_timestamp()
+          or backend_pid is not null and not exists (select from pg_stat_get_activity(backend_pid))`,
+    );
     const { id } = await session.one<{ id: bigint }>(
-      `insert into kaja.hold (queue_name, tick_id, expires_at)
-       values ($1, 0, clock_timestamp() + make_interval(secs => $2)) returning hold_id as id`,
+      `insert into kaja.hold (queue_name, tick_id, expires_at, backend_pid)
+       values ($1, 0, clock_timestamp() + make_interval(secs => $2), pg_backend_pid()) returning hold_id as id`,
       [queue, LIFE_SECONDS],
     );
     return new Hold(session, queue, consumer, id);

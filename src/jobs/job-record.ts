@@ -135,6 +135,11 @@ export async function endDeadRuns(session: Session, queue: string, locked: boole
   );
 }
 
+/** A schedule was taken away: times until it comes back are not missed. */
+export async function forgetSchedule(session: Session, queue: string, job: string): Promise<void> {
+  await session.execute('delete from kaja.job where queue_name = $1 and job = $2', [queue, job]);
+}
+
 /**
  * Note a schedule, and find out up to when its times are done.
  * @param nowMs a schedule that is new is known since then

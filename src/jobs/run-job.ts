@@ -1,17 +1,14 @@
 /** One run of a job: takes the lock, compares or repairs, keeps how it ended, tells the log and the user's command. */
 import { hostname } from 'node:os';
-import type { NodeSettings } from '../cascade/node-settings.ts';
 import { waitForTick } from '../cascade/wait-for-tick.ts';
-import { type CompareContext, type CompareSettings, findProvider } from '../compare/compare-context.ts';
-import { compareTables, resultOf } from '../compare/compare-tables.ts';
-import { differenceCount } from '../compare/find-differences.ts';
+import { type CompareContext, findProvider } from '../compare/compare-context.ts';
 import { workerRuns } from '../compare/hold.ts';
-import { repairTables } from '../compare/repair-tables.ts';
 import { busyError, takeRunLock } from '../compare/run-lock.ts';
 import { openSession, type Session } from '../db/session.ts';
 import { EXIT } from '../errors/codes.ts';
 import { errorLine, exitCodeOf } from '../errors/error-line.ts';
 import { KajaError } from '../errors/kaja-error.ts';
+import { retryPolicyOf } from '../errors/retry-policy.ts';
 import { sleep } from '../runtime/sleep.ts';
 import { runFailureCommand } from './failure-command.ts';
 import {
@@ -23,37 +20,18 @@ import {
   noFacts,
   recordTime,
 } from './job-record.ts';
+import { type CompareJob, compareAll, repairAll } from './job-work.ts';
 
 /** The only job there is. */
 export const COMPARE_JOB = 'compare';
 
-/** Rows changed in one transaction. */
-const BATCH_ROWS = 5000;
 /** A worker that catches up, after a night without it perhaps, is waited for so long. */
 const CATCH_UP_MS = 3_600_000;
 /** A worker that is being started has so much time to come. */
 const WORKER_START_MS = 60_000;
 const POLL_MS = 250;
-
-/** The ini's keys about the job, and what is needed to run it. */
-export interface CompareJob {
-  readonly settings: CompareSettings;
-  readonly node: NodeSettings;
-  readonly configFile: string;
-  readonly tables: readonly string[];
-  /** compare_sql and compare_fmt. */
-  readonly sql: string;
-  readonly format: string;
-  readonly autoRepair: boolean;
-  readonly deleteExtra: boolean;
-  /** 0: any number. */
-  readonly maxRows: number;
-  readonly onFailure: string;
-  /** Time of the schedule, milliseconds since 1970; null: started by hand or cron. */
-  readonly dueMs: number | null;
-  /** Called once with what counts a skipped time of the schedule. */
-  readonly onSkippable?: ((skip: () => Promise<void>) => void) | undefined;
-}
+/** A server that restarted is waited for so long, to store how a run ended. */
+const KEEP_MS = 60_000;
 
 /** How a run ended, for who started it. */
 export interface JobEnd {
@@ -113,8 +91,8 @@ export async function runCompareJob(job: CompareJob): Promise<JobEnd> {
       : noFacts('failed', errorLine(error));
     exitCode = exitCodeOf(error);
   }
-  await keep(job, own, run.id, facts);
   tellEnd(job, facts, (Date.now() - began) / 1000);
+  await keep(job, own, run.id, facts);
   if (facts.result !== 'equal' && facts.result !== 'interrupted') {
     const names = { NODE: context?.nodeName ?? '', SOURCE: context?.providerNode ?? '' };
     await runFailureCommand({
@@ -162,86 +140,25 @@ async function catchUp(job: CompareJob, own: Session): Promise<void> {
   await waitForTick({ settings: job.node, upTo: 'root', timeoutMs: CATCH_UP_MS, log: quiet, signal });
 }
 
-async function compareAll(job: CompareJob, context: CompareContext, resume: boolean): Promise<JobFacts> {
-  const outcome = await compareTables(quietly(context), 'compare', {
-    tables: job.tables,
-    countOnly: false,
-    sql: job.sql,
-    format: job.format,
-    force: false,
-    resume,
-    show: 0,
-  });
-  const differing = outcome.tables.filter((one) => !one.equal);
-  const rows = differing.map((one) => one.differences && differenceCount(one.differences));
-  return {
-    result: resultOf(outcome),
-    reason: reasonOf(outcome.refused),
-    tables: outcome.tables.length,
-    different: differing.map((one) => one.destName),
-    differentRows: rows.reduce<bigint | null>(
-      (sum, one) => (sum === null || one === null ? null : sum + one),
-      0n,
-    ),
-    repairedRows: 0n,
-    compareRunId: outcome.runId,
-  };
-}
-
-async function repairAll(job: CompareJob, context: CompareContext): Promise<JobFacts> {
-  const { outcome, repairs } = await repairTables(quietly(context), {
-    tables: job.tables,
-    apply: true,
-    where: null,
-    deleteExtra: job.deleteExtra,
-    maxRows: job.maxRows === 0 ? null : job.maxRows,
-    batchRows: BATCH_ROWS,
-    directory: process.cwd(),
-  });
-  const differing = outcome.tables.filter((one) => !one.equal);
-  const repaired = repairs.reduce((sum, one) => sum + one.inserts + one.updates + one.deletes, 0);
-  const found = resultOf(outcome);
-  const left = repairs.some((one) => one.remaining > 0);
-  const mended = outcome.refused.length > 0 ? 'not comparable' : 'repaired';
-  return {
-    result: found === 'different' && !left ? mended : found,
-    reason: reasonOf(outcome.refused),
-    tables: outcome.tables.length,
-    different: differing.map((one) => one.destName),
-    differentRows: differing.reduce(
-      (sum, one) => sum + (one.differences ? differenceCount(one.differences) : 0n),
-      0n,
-    ),
-    repairedRows: BigInt(repaired),
-    compareRunId: outcome.runId,
-  };
-}
-
-/** A job says that it began and how it ended; the rest is for -v. */
-const quietly = (context: CompareContext): CompareContext =>
-  context.log.isLevelEnabled('debug')
-    ? context
-    : { ...context, log: context.log.child({}, { level: 'warn' }) };
-
-function reasonOf(
-  refused: readonly { readonly tableName: string; readonly reason: string }[],
-): string | null {
-  const [first, ...others] = refused;
-  if (!first) return null;
-  return `${first.tableName}: ${first.reason}${others.length > 0 ? `, and ${others.length} more` : ''}`;
-}
-
-/** Store the end, on another connection if the server has cut this one. Never throws. */
+/** Store the end; where the server has cut the connection, on others until it is back or a minute is over. Never throws. */
 async function keep(job: CompareJob, own: Session, id: bigint, facts: JobFacts): Promise<void> {
-  try {
-    if (!own.closed) return await finishRun(own, id, facts);
-    await using again = await openSession(job.settings.location, {
-      purpose: 'admin',
-      applicationName: `kaja ${job.settings.consumer} job compare`,
-    });
-    await finishRun(again, id, facts);
-  } catch (error) {
-    job.settings.log.warn(`job compare: its end could not be stored: ${errorLine(error)}`);
+  const { location, consumer, log, signal } = job.settings;
+  const deadline = Date.now() + KEEP_MS;
+  for (;;) {
+    try {
+      if (!own.closed) return await finishRun(own, id, facts);
+      await using again = await openSession(location, {
+        purpose: 'admin',
+        applicationName: `kaja ${consumer} job compare`,
+      });
+      return await finishRun(again, id, facts);
+    } catch (error) {
+      if (signal.aborted || Date.now() > deadline || retryPolicyOf(error) !== 'timed') {
+        log.warn(`job compare: its end could not be stored: ${errorLine(error)}`);
+        return;
+      }
+    }
+    await sleep(1000, signal);
   }
 }
 

@@ -11,7 +11,7 @@ import { type DueTime, followSchedule } from '../runtime/follow-schedule.ts';
 import type { Service } from '../runtime/service.ts';
 import { runFailureCommand } from './failure-command.ts';
 import { type JobStart, type RunningJob, startJobProcess } from './job-process.ts';
-import { noFacts, noteSchedule, recordTime } from './job-record.ts';
+import { forgetSchedule, noFacts, noteSchedule, recordTime } from './job-record.ts';
 import type { JobSettings } from './job-settings.ts';
 import { localTime, zoneOf } from './job-times.ts';
 import { COMPARE_JOB, failureFacts } from './run-job.ts';
@@ -30,6 +30,7 @@ export class JobScheduler implements Service {
   readonly #start: (start: JobStart) => RunningJob;
   #settings: JobSettings;
   #round = new AbortController();
+  #takenAway = false;
   #running: { readonly job: RunningJob; readonly done: Promise<void> } | undefined;
 
   constructor(settings: JobSettings, log: Log, parts: SchedulerParts = {}) {
@@ -43,8 +44,7 @@ export class JobScheduler implements Service {
   /** Take other settings: what SIGHUP does. */
   reload(settings: JobSettings): void {
     if (isDeepStrictEqual(settings, this.#settings)) return;
-    if (settings.schedule === '' && this.#settings.schedule !== '')
-      this.#log.info(`job ${COMPARE_JOB} is not scheduled any more`);
+    if (settings.schedule === '' && this.#settings.schedule !== '') this.#takenAway = true;
     this.#settings = settings;
     this.#round.abort();
   }
@@ -55,6 +55,8 @@ export class JobScheduler implements Service {
       this.#round = new AbortController();
       const round = AbortSignal.any([signal, this.#round.signal]);
       const settings = this.#settings;
+      if (this.#takenAway && settings.schedule === '') await this.#forgetSchedule(settings);
+      this.#takenAway = false;
       const sinceMs = settings.schedule === '' ? undefined : await this.#noteSchedule(settings, round);
       if (sinceMs === undefined) await aborted(round);
       else await this.#follow(settings, sinceMs, signal, round);
@@ -151,6 +153,16 @@ export class JobScheduler implements Service {
       }
     }
     return undefined;
+  }
+
+  async #forgetSchedule(settings: JobSettings): Promise<void> {
+    this.#log.info(`job ${COMPARE_JOB} is not scheduled any more`);
+    try {
+      await using session = await this.#open(settings);
+      await forgetSchedule(session, settings.queue, COMPARE_JOB);
+    } catch (error) {
+      this.#log.debug(`jobs: the schedule could not be forgotten: ${errorLine(error)}`);
+    }
   }
 
   async #record(

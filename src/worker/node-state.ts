@@ -27,7 +27,9 @@ export async function readNodeState(target: Session, queue: string, consumer: st
     `select s.ret_code as code, s.ret_note as note, s.node_type as "nodeType", s.node_name as "nodeName", s.completed_tick as "completedTick",
             s.provider_node as "providerNode", s.provider_location as "providerLocation", s.paused, s.uptodate, s.cur_error as error,
             coalesce((select v.version from kaja.table_version v where v.queue_name = $1), 0) as "tableVersion",
-            (select min(h.tick_id) from kaja.hold h where h.queue_name = $1 and h.expires_at > clock_timestamp()) as "holdTick"
+            (select min(h.tick_id) from kaja.hold h
+              where h.queue_name = $1 and h.expires_at > clock_timestamp()
+                and (h.backend_pid is null or exists (select from pg_stat_get_activity(h.backend_pid)))) as "holdTick"
        from pgq_node.get_consumer_state($1, $2) s`,
     [queue, consumer],
   );

@@ -285,12 +285,26 @@ describe('the hold', () => {
       `select tick_id, extract(epoch from expires_at - clock_timestamp())::float8 as left from kaja.hold`,
     );
 
-  it('of a comparer that was killed expires, and the worker goes on', async () => {
-    const { root, leaf, pair } = db;
+  it('of a comparer that was killed ends with its session, and the worker goes on', async () => {
+    const { root, pair } = db;
     const child = start(['compare', 'busy'], { KAJA_FAILPOINT: 'hold-reached' });
     expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
     const [hold] = await holds();
     expect(hold?.left).toBeGreaterThan(30);
+    await root.sql('update busy set n = n + 1');
+    await pair.settled();
+    expect((await db.kaja('compare', 'busy')).code).toBe(0);
+    expect(await holds()).toEqual([]);
+  });
+
+  it('expires where its session hangs about, and the worker goes on', async () => {
+    const { root, leaf, pair } = db;
+    const child = start(['compare', 'busy'], { KAJA_FAILPOINT: 'hold-reached' });
+    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+    await leaf.sql(
+      'update kaja.hold set backend_pid = pg_backend_pid(), tick_id = (select last_tick_id from pgq_node.local_state)',
+    );
+    const [hold] = await holds();
     expect(hold?.left).toBeLessThanOrEqual(60);
     const [{ tick }] = await leaf.sql('select last_tick_id as tick from pgq_node.local_state');
     expect(tick).toBe(hold?.tick_id);

@@ -205,7 +205,11 @@ describe('the schedule of a job', () => {
     expect(started).toEqual(['11-27T03:00 for 11-27T03:00', '11-27T12:00 for 11-27T12:00']);
     expect(skipped()).toBe(0);
     jobs.reload({ ...settings, schedule: '' });
+    await eventually(async () => (await pair.leaf.sql('select from kaja.job')).length === 0);
     await clock.advanceTo('2026-11-29T12:00:00Z');
+    jobs.reload({ ...settings, schedule: '0 12 * * *' });
+    await ready(lines, 3);
+    await clock.advanceTo('2026-11-30T11:00:00Z');
     expect(started).toHaveLength(2);
   });
 
