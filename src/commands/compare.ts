@@ -27,7 +27,10 @@ export const compare = defineCommand({
       help: 'write an HTML page with the results and the rows of --show side by side',
     },
     { flags: '--force', help: 'compare even if the worker does not come; differences may be lag' },
-    { flags: '--resume', help: 'go on with a run that was stopped: what it had compared stays so' },
+    {
+      flags: '--resume',
+      help: 'go on with a run that was stopped: what it had compared stays so; given from the start, also in the middle of a big table',
+    },
     ...COMMON,
   ],
   section: 'londiste',
@@ -92,4 +95,5 @@ const toJson = (table: TableComparison): Record<string, unknown> => ({
   ...(table.differences ?? {}),
   rows: table.samples,
   seconds: table.seconds,
+  ...(table.resumed && { equal_before: { rows: table.resumed.rows, tick: table.resumed.tick } }),
 });

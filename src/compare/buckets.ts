@@ -7,7 +7,12 @@ import type { Subject } from './subject.ts';
 /** How rows fall into buckets. */
 export type Buckets =
   /** Number of the bucket: the key without its lowest `shift` bits. */
-  | { readonly by: 'range'; readonly shift: number }
+  | {
+      readonly by: 'range';
+      readonly shift: number;
+      /** First and last key of both sides; undefined without rows, or when it does not matter. */
+      readonly span?: KeyRange | undefined;
+    }
   /** Number of the bucket: the lowest bits of the key's hash; `count` is a power of two. */
   | { readonly by: 'hash'; readonly count: number };
 
@@ -58,7 +63,9 @@ export async function chooseBuckets(
   if (rangeKey(subject) === undefined) return { by: 'hash', count };
   const spans = await Promise.all([span(provider, subject.source), span(here, subject.dest)]);
   const ends = spans.flatMap((one) => (one ? [one.lo, one.hi] : [])).sort((a, b) => (a < b ? -1 : 1));
-  return { by: 'range', shift: shiftFor((ends.at(-1) ?? 0n) - (ends[0] ?? 0n), count) };
+  const [lo, hi] = [ends[0], ends.at(-1)];
+  const found = lo === undefined || hi === undefined ? undefined : { lo, hi };
+  return { by: 'range', shift: shiftFor(found ? found.hi - found.lo : 0n, count), span: found };
 }
 
 /** Bits to leave out so that `width` keys fall into about `count` buckets. */

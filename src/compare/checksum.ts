@@ -14,7 +14,8 @@ export interface Checksum {
 /** Checksums by number of bucket; empty ones are absent. */
 export type BucketSums = ReadonlyMap<bigint, Checksum>;
 
-interface SumRow {
+/** A row of such a query: number of a bucket, rows and sum. */
+export interface SumRow {
   bucket: bigint;
   n: bigint;
   sum: string;

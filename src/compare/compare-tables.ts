@@ -7,6 +7,7 @@ import { compareOne, type TableComparison, type TableRequest } from './compare-o
 import type { Differences } from './find-differences.ts';
 import { reachLockedMoment } from './locked-moment.ts';
 import { type Moment, reachMoment } from './moment.ts';
+import { RangeRecord } from './range-record.ts';
 import { needRunLock } from './run-lock.ts';
 import { type FinishedTable, type RunRecord, type RunResult, startRun } from './run-record.ts';
 import { type Candidate, type Choice, chooseTables, readSubject, type Subject } from './subject.ts';
@@ -17,8 +18,6 @@ export interface CompareRequest extends TableRequest {
   readonly tables: readonly string[];
   /** Compare even if the worker does not reach the moment. */
   readonly force: boolean;
-  /** Go on with a run that was killed: tables it had finished are not compared again. */
-  readonly resume: boolean;
   /** Further conditions over the provider's columns. */
   readonly conditions?: readonly string[] | undefined;
   /** Called with the moment still open, for every table with differing rows. */
@@ -60,7 +59,7 @@ export async function compareTables(
   await checkConditions(context, candidates, request.conditions ?? []);
   const { run, done } = await startRun(here, planOf(context, verb, request), request.resume);
   try {
-    const outcome = await compareAll(context, request, run, done, candidates);
+    const outcome = await compareAll(context, request, here, run, done, candidates);
     const all = { ...outcome, runId: run.id, refused: [...refused, ...outcome.refused] };
     for (const { tableName, reason } of refused) await run.skipped(tableName, tableName, reason);
     await run.finish((await request.after?.(run, all.tables)) ?? resultOf(all));
@@ -102,6 +101,7 @@ const planOf = (
 async function compareAll(
   context: CompareContext,
   request: CompareRequest,
+  session: Session,
   run: RunRecord,
   done: readonly FinishedTable[],
   candidates: readonly Candidate[],
@@ -131,13 +131,15 @@ async function compareAll(
       last = { tick, exact: exact && last.exact };
       await run.moment(tick, last.exact, moment.stoodMs());
       for (const candidate of group) {
-        const result = await compareCandidate(context, request, moment, candidate);
+        const record = await RangeRecord.open(session, run.id, candidate.tableName, tick);
+        const result = await compareCandidate(context, request, moment, candidate, record);
         if (typeof result === 'string') {
           refused.push({ tableName: candidate.tableName, reason: result });
           await run.skipped(candidate.tableName, candidate.destName, result);
         } else {
           tables.push(result);
           await run.table(result, tick);
+          await record.clear();
         }
         failpoint('table-compared');
       }
@@ -154,12 +156,13 @@ async function compareCandidate(
   request: CompareRequest,
   moment: Moment,
   candidate: Candidate,
+  record: RangeRecord,
 ): Promise<TableComparison | string> {
   context.log.info(`${candidate.tableName}: Using node ${context.providerNode} as provider`);
   const [provider, here] = [moment.provider[0] as Session, moment.here[0] as Session];
   const subject = await readSubject(context, candidate, provider, here, request.conditions ?? []);
   if (typeof subject === 'string') return subject;
-  const result = await compareOne(context, request, moment, subject);
+  const result = await compareOne(context, request, moment, subject, record);
   if (result.differences) await request.onDifferent?.(subject, moment, result.differences);
   return result;
 }
@@ -170,4 +173,5 @@ const fromHistory = ({ missing, extra, different, ...one }: FinishedTable): Tabl
     missing === null || extra === null || different === null ? null : { missing, extra, different },
   samples: [],
   seconds: 0,
+  resumed: null,
 });

@@ -8,7 +8,7 @@ import type { Side } from './row-sql.ts';
 const SMALL_BLOCKS = 2048;
 
 /**
- * Run a query per range; each session takes the next range until none is left.
+ * Run a query per range of a table, as it lies on the disk.
  * @param sessions with one snapshot in common
  * @param sql query of a range; the table's alias is `t`, conditions of the side are up to the caller
  * @param pace asked before each range
@@ -23,13 +23,32 @@ export async function readRanges<R extends { n: bigint }>(
   const [first] = sessions;
   if (!first) return [];
   const ranges = await planRanges(first, side.name, sessions.length, pace.small ? SMALL_BLOCKS : undefined);
+  return readParts<R>(sessions, ranges, sql, pace);
+}
+
+/**
+ * As `readRanges`, for any parts of a table; each session takes the next until none is left.
+ * @param onPart called when a part was read, with its number
+ */
+export async function readParts<R extends { n: bigint }>(
+  sessions: readonly Session[],
+  parts: readonly TableRange[],
+  sql: (range: TableRange) => string,
+  pace: Pace,
+  onPart?: (n: number, rows: readonly R[]) => Promise<void>,
+): Promise<R[]> {
   const rows: R[] = [];
+  let next = 0;
   let failed = false;
   const lane = async (session: Session): Promise<void> => {
-    for (let range = ranges.shift(); range && !failed; range = ranges.shift()) {
+    while (!failed) {
+      const n = next++;
+      const part = parts[n];
+      if (!part) return;
       await pace.before(session);
-      const found = await session.query<R>(sql(range));
+      const found = await session.query<R>(sql(part));
       rows.push(...found);
+      await onPart?.(n, found);
       await pace.after(found.reduce((sum, row) => sum + Number(row.n), 0));
     }
   };

@@ -26,6 +26,7 @@ export const FAILPOINTS = [
   'install-before-commit',
   'create-node-registered',
   'hold-reached',
+  'range-compared',
   'table-compared',
   'repair-applied',
   'target-committed',

@@ -111,6 +111,54 @@ describe('--resume', () => {
   }, 180_000);
 });
 
+describe('--resume in the middle of a table', () => {
+  it('goes on behind the ranges that were equal, and says so', async () => {
+    const { root, leaf, pair } = db;
+    for (const one of [root, leaf]) await one.sql('create table big (id int primary key, n int)');
+    await root.sql('insert into big select g, g from generate_series(1, 300000) g; analyze big');
+    await pair.addTable('big');
+    await pair.settled();
+    await leaf.sql('analyze big');
+    // The table that differs in its last range.
+    await db.tamper('update big set n = 0 where id = 299999');
+    const child = spawn(
+      process.execPath,
+      ['--import', import.meta.resolve('tsx'), main, db.ini, 'compare', 'big', '--resume', '--jobs', '1'],
+      { env: { ...process.env, KAJA_FAILPOINT: 'range-compared:3' }, stdio: 'ignore' },
+    );
+    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+    await leaf.sql('delete from kaja.hold');
+    const [stored] = await leaf.sql(
+      `select min(lo) as lo, max(hi) as hi, sum(rows)::int as rows, sum(checksum)::text as sum, max(tick_id)::int as tick from kaja.compare_range`,
+    );
+    expect(stored).toMatchObject({ lo: '1', rows: Number(stored.hi) });
+    expect(stored.rows).toBeGreaterThan(40_000);
+    expect(stored.rows).toBeLessThan(200_000);
+    // What comes afterwards in a range that was equal is not looked at: the output says at which tick it was.
+    await db.tamper('update big set n = 0 where id = 2');
+    const { code, out, err } = await db.kaja('compare', 'big', '--resume', '--json');
+    expect(code).toBe(1);
+    expect(err).toContain(
+      `public.big: ${stored.rows} rows were equal at tick ${stored.tick}, before this run was stopped`,
+    );
+    expect(JSON.parse(out).tables).toMatchObject([
+      {
+        source_rows: 300_000,
+        dest_rows: 300_000,
+        different: 1,
+        rows: [{ row: { id: '299999' } }],
+        equal_before: { rows: stored.rows, tick: stored.tick },
+      },
+    ]);
+    expect(await leaf.sql('select from kaja.compare_range')).toEqual([]);
+    // The whole table again, with the checksum that both parts give together.
+    await db.tamper('update big set n = id where id in (2, 299999)');
+    const whole = JSON.parse((await db.kaja('compare', 'big', '--json')).out).tables[0];
+    expect(whole).toMatchObject({ equal: true, source: JSON.parse(out).tables[0].source });
+    expect(whole.equal_before).toBeUndefined();
+  });
+});
+
 describe('pace', () => {
   it('is limited by pause, other sessions and a statement timeout', async () => {
     const { root } = db;
