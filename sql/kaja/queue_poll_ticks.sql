@@ -1,7 +1,8 @@
--- Store a tick in every queue that has a committed event which no tick covers, that pgq.force_tick was called for, or whose
--- newest tick is older than the idle period. To be called every 10 to 100 ms in a transaction of its own, by one session that
--- lives long; more sessions do no harm.
--- i_idle_period: replaces queue_ticker_idle_period; null: each queue's own. Returns the queues that ticked.
+-- Store a tick in every queue that has a committed event which no tick covers, that pgq.force_tick was called for, or that is due
+-- without one: as with pgq.ticker half of ticker_max_lag after the last event's, then after twice the time between the last two, and at last
+-- every idle period. Programs that need further ticks to get on, as Londiste's copies do, wait for those.
+-- To be called every 10 to 100 ms in a transaction of its own, by one session that lives long; more sessions do no harm.
+-- i_idle_period: without an event tick only after this time; null: as said above. Returns the queues that ticked.
 -- Queues with an external ticker, paused ones, and those whose tick lock is taken (also by who drops the queue) are passed over.
 -- Error: Invalid PgQ state, if stored transaction ids are in the future.
 --
@@ -26,10 +27,7 @@ declare
 begin
     for v_queue in
         select q.queue_id, q.queue_name, q.queue_event_seq, t.tick_id, t.tick_snapshot, e.used as event_seq,
-               string_to_array(current_setting('kaja.polled_' || q.queue_id, true), ' ') as note,
-               t.tick_id is null or clock_timestamp() - t.tick_time >= coalesce(i_idle_period, q.queue_ticker_idle_period)
-               -- So far only pgq.force_tick jumps, or very many events in one transaction, for which a tick does no harm.
-               or e.used - t.tick_event_seq >= 2 * q.queue_ticker_max_count + 1000 as is_due
+               string_to_array(current_setting('kaja.polled_' || q.queue_id, true), ' ') as note, d.is_due
           from pgq.queue q
          -- Sharing the tick lock keeps the queue from being dropped meanwhile; looking at one that is just dropped would wait, and then fail.
          cross join lateral (select case when pg_try_advisory_xact_lock_shared(1801546337, q.queue_id) then to_regclass(q.queue_event_seq) end as name offset 0) s
@@ -37,9 +35,15 @@ begin
           left join lateral (select k.tick_id, k.tick_time, k.tick_snapshot, k.tick_event_seq
                                from pgq.tick k where k.tick_queue = q.queue_id
                               order by k.tick_id desc limit 1) t on true
+         cross join lateral (select t.tick_id is null or clock_timestamp() - t.tick_time >= coalesce(i_idle_period, q.queue_ticker_idle_period)
+               -- So far only pgq.force_tick jumps, or very many events in one transaction, for which a tick does no harm.
+               or e.used - t.tick_event_seq >= 2 * q.queue_ticker_max_count + 1000
+               or i_idle_period is null and clock_timestamp() - t.tick_time >= q.queue_ticker_max_lag / 2
+                  and clock_timestamp() - t.tick_time >= 2 * (t.tick_time - coalesce((
+                      select k.tick_time from pgq.tick k where k.tick_queue = q.queue_id and k.tick_id < t.tick_id order by k.tick_id desc limit 1), t.tick_time))
+               as is_due offset 0) d
          where not q.queue_external_ticker and not q.queue_ticker_paused and s.name is not null
-           and (t.tick_id is null
-                or clock_timestamp() - t.tick_time >= coalesce(i_idle_period, q.queue_ticker_idle_period)
+           and (d.is_due
                 or current_setting('kaja.polled_' || q.queue_id, true) is distinct from concat_ws(' ', t.tick_id, e.used, 'quiet'))
     loop
         v_note := case when v_queue.note[1] = v_queue.tick_id::text then v_queue.note end;
