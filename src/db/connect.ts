@@ -3,6 +3,7 @@ import type pg from 'pg';
 import type { TargetSessionAttrs } from '../config/connection-string.ts';
 import { KajaError } from '../errors/kaja-error.ts';
 import { driver } from './driver.ts';
+import { preferTls } from './prefer-tls.ts';
 import { PIN_SETTINGS, type SessionLimits, settingsFor } from './session-settings.ts';
 import { toConnectError } from './sql-error.ts';
 import { typeParsers } from './type-parsers.ts';
@@ -68,7 +69,7 @@ export async function connect(request: ConnectRequest): Promise<Connected> {
       if (refusedBy && !sameServer(refusedBy, config)) break;
       throwIfAborted(signal, location);
       try {
-        return await attempt(request, config, wish);
+        return await attempt(request, config, wish, plainFollows(configs, config));
       } catch (error) {
         throwIfAborted(signal, location);
         const mapped = toConnectError(error, location);
@@ -79,6 +80,12 @@ export async function connect(request: ConnectRequest): Promise<Connected> {
   }
   throw failure ?? new KajaError('location-invalid', `no server given for ${location}`);
 }
+
+/** The list of sslmode=prefer: encrypted, then plain. */
+const plainFollows = (configs: readonly pg.ClientConfig[], config: pg.ClientConfig): boolean => {
+  const next = configs[configs.indexOf(config) + 1];
+  return Boolean(config.ssl) && next?.ssl === false && sameServer(config, next);
+};
 
 const sameServer = (a: pg.ClientConfig, b: pg.ClientConfig): boolean =>
   a.host === b.host && a.port === b.port;
@@ -103,10 +110,13 @@ async function attempt(
   request: ConnectRequest,
   config: pg.ClientConfig,
   wish: TargetSessionAttrs,
+  plainWillDo: boolean,
 ): Promise<Connected> {
+  const prefer = plainWillDo && config.sslnegotiation !== 'direct' ? preferTls(config) : undefined;
   const client = new driver.Client({
     keepAlive: true,
     ...config,
+    ...(prefer && { connection: prefer.connection }),
     application_name: request.applicationName,
     types: typeParsers,
   });
@@ -131,7 +141,7 @@ async function attempt(
     }
     return {
       client,
-      config,
+      config: prefer?.plain() ? { ...config, ssl: false } : config,
       facts: {
         serverVersion: row.server_version,
         backendPid: row.backend_pid,

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { parseConnectionString, toClientConfigs } from '../../src/config/connection-string.ts';
+import { openSession } from '../../src/db/session.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
+import { openProxy } from '../support/proxy.ts';
 
 let dir: string;
 let cluster: Cluster;
@@ -142,5 +144,26 @@ describe('sslmode', () => {
     expect(await encrypted(plain.href)).toBe(false);
     plain.searchParams.set('sslmode', 'require');
     await expect(encrypted(plain.href)).rejects.toThrow(/does not support SSL/);
+  });
+
+  it('prefer needs one connection, whether the server has a certificate or not', async () => {
+    for (const [server, expected] of [
+      [`postgres://postgres@127.0.0.1:${cluster.port}/postgres`, true],
+      [inject('servers')[0] ?? '', false],
+    ] as const) {
+      const proxy = await openProxy(server);
+      const url = new URL(proxy.url);
+      url.pathname = 'postgres';
+      await using session = await openSession(url.href, { purpose: 'admin' });
+      expect(await session.value('select ssl from pg_stat_ssl where pid = pg_backend_pid()')).toBe(expected);
+      expect(proxy.accepted()).toBe(1);
+      // A cancel request comes on a connection of its own, in the same way.
+      const cancelled = expect(session.query('select pg_sleep(60)')).rejects.toThrow(/cancel/);
+      expect(await session.cancel()).toBe(true);
+      await cancelled;
+      expect(proxy.accepted()).toBe(2);
+      await session.close();
+      await proxy.close();
+    }
   });
 });

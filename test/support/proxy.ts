@@ -12,6 +12,8 @@ export interface Proxy {
   freeze(): void;
   /** Bytes that a frozen proxy kept to itself. */
   swallowed(): number;
+  /** Connections so far. */
+  accepted(): number;
   close(): Promise<void>;
 }
 
@@ -21,12 +23,14 @@ export async function openProxy(serverUrl: string): Promise<Proxy> {
   const sockets = new Set<Socket>();
   let frozen = false;
   let swallowed = 0;
+  let accepted = 0;
   const keep = (socket: Socket): Socket => {
     sockets.add(socket);
     return socket.on('error', () => socket.destroy()).on('close', () => sockets.delete(socket));
   };
   const listener: Server = createServer((client) => {
     keep(client);
+    accepted++;
     if (frozen) return;
     const upstream = keep(tcpConnect(Number(server.port), server.hostname));
     const pass = (from: Socket, to: Socket): void => {
@@ -54,6 +58,7 @@ export async function openProxy(serverUrl: string): Promise<Proxy> {
       frozen = true;
     },
     swallowed: () => swallowed,
+    accepted: () => accepted,
     close: () =>
       new Promise((resolve) => {
         for (const socket of sockets) socket.destroy();
