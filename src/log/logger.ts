@@ -1,5 +1,6 @@
 /** The logger every room gets as a parameter: pino, with the look of Londiste's logs and without passwords. */
-import { type Level, type Logger, pino } from 'pino';
+import { createRequire } from 'node:module';
+import type { Level, Logger, pino as Pino } from 'pino';
 import { errorLine } from '../errors/error-line.ts';
 import { isSecretName, redactText, redactValue } from '../errors/redact.ts';
 import { formatLine, type LineFormat, type LogRecord } from './format-line.ts';
@@ -67,20 +68,48 @@ export function createLog(settings: LogSettings = {}): LogHandle {
     console?.write(json ? asJson : formatLine(record, settings.consoleLine, console.colours));
     file?.write(json ? asJson : formatLine(record, settings.fileLine, false));
   };
-  const log = pino(
-    {
-      level: settings.level ?? 'info',
-      ...(settings.name === undefined ? {} : { name: settings.name }),
-      serializers: { err: (error: unknown) => errorLine(error), error: (error: unknown) => errorLine(error) },
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    { write },
+  const level = settings.level ?? 'info';
+  const log = whenUsed(level, () =>
+    loadPino()(
+      {
+        level,
+        ...(settings.name === undefined ? {} : { name: settings.name }),
+        serializers: {
+          err: (error: unknown) => errorLine(error),
+          error: (error: unknown) => errorLine(error),
+        },
+        formatters: { level: (label) => ({ level: label }) },
+      },
+      { write },
+    ),
   );
   return { log, reopen: () => file?.reopen(), close: () => file?.close() };
 }
 
 /** A logger that writes nothing; for library use and tests. */
-export const silentLog = (): Log => pino({ level: 'silent' });
+export const silentLog = (): Log => loadPino()({ level: 'silent' });
+
+const loadPino = (): typeof Pino => (createRequire(import.meta.url)('pino') as { pino: typeof Pino }).pino;
+
+const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
+
+/** A logger that is made with the first line that counts: a command that has nothing to report need not load pino. */
+function whenUsed(level: string, make: () => Log): Log {
+  let made: Log | undefined;
+  return new Proxy({} as Log, {
+    get: (_, key) => {
+      const at = LEVELS.indexOf(String(key));
+      if (!made && at >= 0 && (level === 'silent' || at < LEVELS.indexOf(level))) return () => {};
+      made ??= make();
+      const value: unknown = Reflect.get(made, key);
+      return typeof value === 'function' ? value.bind(made) : value;
+    },
+    set: (_, key, value) => {
+      made ??= make();
+      return Reflect.set(made, key, value);
+    },
+  });
+}
 
 function stderrSink(): LogSink {
   return {
