@@ -154,6 +154,23 @@ export class PlanCache {
   }
 }
 
+/**
+ * Copy the provider's shapes to this node, so that a batch which is streaming need not stop and ask. An id stands for the same
+ * columns everywhere.
+ */
+export async function learnShapes(source: Session, target: Session): Promise<void> {
+  const known = await target.value<string[]>(`select coalesce(array_agg(shape_id), '{}') from kaja.shape`);
+  const fresh = await source.query<{ id: string; columns: string }>(
+    'select shape_id as id, columns::text as columns from kaja.shape where shape_id <> all ($1::text[])',
+    [known],
+  );
+  if (fresh.length === 0) return;
+  await target.query(
+    'insert into kaja.shape (shape_id, columns) select * from unnest($1::text[], $2::json[]) on conflict do nothing',
+    [fresh.map((shape) => shape.id), fresh.map((shape) => shape.columns)],
+  );
+}
+
 /** Columns of a shape as JSON object, in order. Numeric-looking names would lose their place in a JavaScript object. */
 function parseShape(text: string): SourceColumn[] {
   const columns: SourceColumn[] = [];

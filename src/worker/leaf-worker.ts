@@ -7,7 +7,7 @@ import { KajaError } from '../errors/kaja-error.ts';
 import type { Log } from '../log/logger.ts';
 import { openApplySession } from '../replay/apply-session.ts';
 import { diverged } from '../replay/divergence.ts';
-import { PlanCache } from '../replay/plan-finder.ts';
+import { learnShapes, PlanCache } from '../replay/plan-finder.ts';
 import type { ApplyRole, LocalTable } from '../replay/routes.ts';
 import { readLocalTables } from '../replay/routes.ts';
 import type { TableRoute } from '../replay/row-plan.ts';
@@ -195,6 +195,7 @@ export class LeafWorker {
     );
     this.#tables = await readLocalTables(target, this.#settings.queue, this.#role);
     this.#plans?.clear();
+    await learnShapes(provider, target);
     await dropFinishedCopyConsumers(provider, this.#copyContext(state), this.#tables);
     if (this.#tables.every((table) => table.mergeState === 'ok' || table.mergeState === null)) {
       const session = await this.#openHere('foreign keys');
