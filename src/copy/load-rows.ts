@@ -3,13 +3,17 @@ import { copyBetween } from '../db/copy-stream.ts';
 import { planRanges, type TableRange } from '../db/ranges.ts';
 import type { Session } from '../db/session.ts';
 import { KajaError } from '../errors/kaja-error.ts';
-import { openReadersAtTick, type SnapshotReaders } from '../queue/snapshot-readers.ts';
+import { openReaderSessions, openReadersAtTick, type SnapshotReaders } from '../queue/snapshot-readers.ts';
 import type { LocalTable } from '../replay/routes.ts';
 import { failpoint } from '../runtime/failpoint.ts';
 import { type CopyColumns, findSourceTable, readCopyColumns } from './copy-columns.ts';
 import { type CopyContext, copyConsumer, setTableState } from './copy-context.ts';
-import { beginProgress } from './copy-progress.ts';
+import { beginProgress, type CopyProgress } from './copy-progress.ts';
+import { runGrowingLanes } from './growing-lanes.ts';
 import { buildPending } from './pending-ddl.ts';
+
+/** No range is bigger, in blocks of 8 kB (256 MB): a lane that turns out not to help ends with its range. */
+const MOST_BLOCKS = 32_768;
 
 /**
  * Load a table's rows; afterwards it is `catching-up` at the tick of the snapshot.
@@ -23,9 +27,7 @@ export async function loadRows(context: CopyContext, table: LocalTable, writer: 
     throw new KajaError('table-missing', `table ${table.destName} does not exist on this node`);
   const keepRows = table.attrs.get('skip_truncate') === '1';
   const jobs = keepRows ? 1 : Math.max(1, context.jobs);
-  const provider = await context.openProvider(`copy ${table.tableName}`);
-  const source = await findSourceTable(context, provider, table.tableName).finally(() => provider.close());
-  const readers = await openReadersAtTick({
+  const request = {
     location: context.providerLocation,
     queue,
     tables: [table.tableName],
@@ -33,16 +35,24 @@ export async function loadRows(context: CopyContext, table: LocalTable, writer: 
     consumer: copyConsumer(context.consumer, table.tableName),
     applicationName: `kaja ${context.consumer} copy ${table.tableName}`,
     signal: context.signal,
-  });
+  };
+  const opened = await openReaderSessions(request);
+  const source = await findSourceTable(context, opened.maker, table.tableName).catch(
+    async (error: unknown) => {
+      await Promise.all([opened.maker.close(), opened.close()]);
+      throw error;
+    },
+  );
+  const readers = await openReadersAtTick({ ...request, opened: Promise.resolve(opened) });
   const writers: Session[] = [writer];
   try {
     failpoint('copy-tick-made');
     const reader = readers.sessions[0] as Session;
     const columns = await readCopyColumns(context, table, reader, writer, source.name);
-    const ranges = await planRanges(reader, source.name, jobs);
+    const ranges = await planRanges(reader, source.name, jobs, jobs > 1 ? MOST_BLOCKS : undefined);
     const progress = await beginProgress(context, table.tableName, source.estimatedRows);
     const load = (): Promise<void> =>
-      loadRanges(context, table, { ranges, columns, readers, writers, onMoved: progress.moved });
+      loadRanges(context, table, { ranges, columns, readers, writers, progress });
     try {
       await dropForeignKeys(context, table, writer);
       log.info(`Starting full copy of ${table.tableName} at tick ${readers.tick}`);
@@ -53,8 +63,6 @@ export async function loadRows(context: CopyContext, table: LocalTable, writer: 
         });
       } else {
         await writer.query(table.route.empty);
-        while (writers.length < Math.min(jobs, ranges.length))
-          writers.push(await context.openWriter(`copy ${table.tableName}`));
         await load();
         failpoint('copy-rows-loaded');
         await buildPending(context, table.tableName, writer);
@@ -102,12 +110,14 @@ interface Load {
   readonly ranges: TableRange[];
   readonly columns: CopyColumns;
   readonly readers: SnapshotReaders;
-  readonly writers: readonly Session[];
-  readonly onMoved: (lane: number, rows: number, bytes: number, rangeDone: boolean) => void;
+  /** One per lane; further ones are opened when their lane begins. */
+  readonly writers: Session[];
+  readonly progress: CopyProgress;
 }
 
 /** Each pair of reader and writer takes the next range until none is left; the first failure stops all. */
 async function loadRanges(context: CopyContext, table: LocalTable, load: Load): Promise<void> {
+  const { readers, writers, progress } = load;
   const wanted = ['where', 'copy_condition'].flatMap((key) => {
     const condition = table.attrs.get(key);
     return condition ? [`(${condition}\n)`] : [];
@@ -115,9 +125,11 @@ async function loadRanges(context: CopyContext, table: LocalTable, load: Load): 
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
   const queue = [...load.ranges];
-  const lane = async (writer: Session, n: number): Promise<void> => {
-    const reader = load.readers.sessions[n] as Session;
-    for (let range = queue.shift(); range; range = queue.shift()) {
+  const lane = async (n: number, goesOn: () => boolean): Promise<void> => {
+    const reader = readers.sessions[n] as Session;
+    if (n > 0) writers[n] = await context.openWriter(`copy ${table.tableName}`);
+    const writer = writers[n] as Session;
+    for (let range = queue.shift(); range; range = goesOn() ? queue.shift() : undefined) {
       const conditions = [...(range.where ? [range.where] : []), ...wanted];
       const where = conditions.length > 0 ? ` where ${conditions.join(' and ')}` : '';
       const result = await copyBetween({
@@ -125,20 +137,21 @@ async function loadRanges(context: CopyContext, table: LocalTable, load: Load): 
         fromSql: `copy (select ${load.columns.source} from ${range.from}${where}) to stdout`,
         to: writer,
         toSql: `copy ${table.route?.dest} (${load.columns.dest}) from stdin`,
-        onBytes: (bytes) => load.onMoved(n, 0, bytes, false),
+        onBytes: (bytes) => progress.moved(n, 0, bytes, false),
         signal,
       });
-      load.onMoved(n, result.rows, result.bytes, true);
+      progress.moved(n, result.rows, result.bytes, true);
     }
   };
-  const results = await Promise.allSettled(
-    load.writers.map((writer, n) =>
-      lane(writer, n).catch((error: unknown) => {
+  await runGrowingLanes({
+    most: Math.min(readers.sessions.length, load.ranges.length),
+    lane: (n, goesOn) =>
+      lane(n, goesOn).catch((error: unknown) => {
         if (!failed.signal.aborted) failed.abort(error);
         throw error;
       }),
-    ),
-  );
-  if (failed.signal.aborted) throw failed.signal.reason;
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
+    done: progress.bytes,
+  }).catch((error: unknown) => {
+    throw failed.signal.aborted ? failed.signal.reason : error;
+  });
 }
