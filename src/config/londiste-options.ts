@@ -150,7 +150,7 @@ export const LONDISTE_OPTIONS = {
     min: 1,
     max: 64,
     group: 'copy',
-    help: 'parallel ranges per table while copying',
+    help: 'most parallel ranges per table while copying: further ones begin where they make it faster',
   },
   lock_timeout: {
     type: 'seconds',

@@ -90,7 +90,7 @@ export const checkServer: SideCheck = {
     const { config } = side;
     return judgeServer(
       await readServer(side.session),
-      config ? 4 + config.parallelCopies * (config.copyJobs + 2) : 4,
+      config ? 6 + config.parallelCopies * (config.copyJobs + 2) : 6,
     );
   },
 };

@@ -5,7 +5,7 @@
 import { type BinaryRow, textArray } from '../db/binary-copy.ts';
 import type { Prepared, TextRows } from '../db/pipeline.ts';
 import type { PlanFinder } from './batch-contents.ts';
-import { parseEventType } from './event-type.ts';
+import { type EventType, parseEventType } from './event-type.ts';
 import type { TableRoute } from './row-plan.ts';
 import { applySmall, COUNTERS, insertSmall } from './small-batch-sql.ts';
 import { Outcomes, type TableOutcome } from './table-outcome.ts';
@@ -47,8 +47,12 @@ export async function planSmallBatch(
   const drafts = new Map<TableRoute, Draft>();
   let ignored = 0;
   let deletes = false;
+  // Thousands of events have few types.
+  const types = new Map<string, EventType>();
   for (const [, typeBytes, data, nameBytes] of events) {
-    const type = parseEventType(typeBytes?.toString() ?? '');
+    const typeText = typeBytes?.toString() ?? '';
+    const type = types.get(typeText) ?? parseEventType(typeText);
+    types.set(typeText, type);
     if (type.kind !== 'row' || !typeBytes) return undefined;
     const route = routes.get(nameBytes?.toString() ?? '');
     if (!route) {

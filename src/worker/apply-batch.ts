@@ -3,7 +3,8 @@ import { Pipeline, type Prepared, type TextRows } from '../db/pipeline.ts';
 import type { Session } from '../db/session.ts';
 import { sqlstateOf } from '../db/sql-error.ts';
 import { KajaError } from '../errors/kaja-error.ts';
-import { NeedsStagingSignal, replayChunks } from '../replay/chunked-replay.ts';
+import { replayChunks } from '../replay/chunked-replay.ts';
+import { type EventStream, NeedsStagingSignal, openEventStream } from '../replay/event-stream.ts';
 import type { PlanCache } from '../replay/plan-finder.ts';
 import { type ControlEvent, eventCondition, replayEvents } from '../replay/replay-events.ts';
 import type { TableRoute } from '../replay/row-plan.ts';
@@ -21,6 +22,8 @@ export interface BatchWork {
   readonly queue: string;
   readonly consumer: string;
   readonly batch: Batch;
+  /** The batch's events, if they were read ahead. */
+  readonly ahead?: EventStream | undefined;
   readonly routes: ReadonlyMap<string, TableRoute>;
   /** Version of the tables that `routes` were read at. */
   readonly tableVersion: bigint | undefined;
@@ -71,6 +74,8 @@ export class BatchApplier {
       // The temporary types of new plans go with the transaction.
       if (error instanceof TablesChangedSignal) work.plans.clear();
       throw error;
+    } finally {
+      await work.ahead?.close();
     }
   }
 
@@ -101,18 +106,13 @@ export class BatchApplier {
   async #inPieces(work: BatchWork): Promise<Applied | undefined> {
     const { provider, queue, batch, routes, plans } = work;
     if (batch.events) return undefined;
-    const eventSql = await this.#eventSql(work, 'kaja.event_range_sql');
+    const events =
+      work.ahead ?? openEventStream(provider, await this.#eventSql(work, 'kaja.event_range_sql'));
     try {
       return await this.#target.transaction(async () => {
         await this.#pipeline.run([SETTINGS]);
-        const done = await replayChunks(
-          provider,
-          eventSql,
-          this.#pipeline,
-          queue,
-          routes,
-          async (route, shape) =>
-            (await plans.findsHere(route, shape)) ? plans.find(route, shape) : undefined,
+        const done = await replayChunks(events, this.#pipeline, queue, routes, async (route, shape) =>
+          (await plans.findsHere(route, shape)) ? plans.find(route, shape) : undefined,
         );
         failpoint('batch-applied');
         const [completed] = await this.#pipeline.run([completion(work)]);
@@ -123,6 +123,8 @@ export class BatchApplier {
       plans.clear();
       if (error instanceof NeedsStagingSignal || isConstraintViolation(error)) return undefined;
       throw error;
+    } finally {
+      await events.close();
     }
   }
 

@@ -8,6 +8,7 @@ import type { Log } from '../log/logger.ts';
 import { openApplySession } from '../replay/apply-session.ts';
 import { diverged } from '../replay/divergence.ts';
 import { learnShapes, PlanCache } from '../replay/plan-finder.ts';
+import { eventCondition } from '../replay/replay-events.ts';
 import type { ApplyRole, LocalTable } from '../replay/routes.ts';
 import { readLocalTables } from '../replay/routes.ts';
 import type { TableRoute } from '../replay/row-plan.ts';
@@ -19,7 +20,8 @@ import { applyControlEvent } from './control-events.ts';
 import { CopyManager, dropFinishedCopyConsumers } from './copy-manager.ts';
 import { handOver, wannaSyncTick } from './hand-over.ts';
 import { type NodeState, readNodeState } from './node-state.ts';
-import { type Batch, followsPosition, openBatch } from './open-batch.ts';
+import { type Batch, followsPosition, isCustom, openBatch } from './open-batch.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { restoreForeignKeys } from './restore-foreign-keys.ts';
 import { storeError } from './store-error.ts';
 import { TickListener } from './tick-listener.ts';
@@ -30,6 +32,13 @@ const HOLD_POLL_MS = 20;
 
 /** When no tick comes, the provider hears of a finished batch after this time. */
 const FINISH_WITHIN_MS = 100;
+
+/** Tables whose events the worker applies, by logical name. */
+interface Wanted {
+  readonly routes: ReadonlyMap<string, TableRoute>;
+  /** SQL over event columns: theirs, and news about the set. */
+  readonly condition: string;
+}
 
 /** Sessions and caches live from the first pass to the first failure; `reset` throws them away. */
 export class LeafWorker {
@@ -44,8 +53,9 @@ export class LeafWorker {
   #provider: { session: Session; location: string; node: string } | undefined;
   #plans: PlanCache | undefined;
   #applier: BatchApplier | undefined;
+  #ahead: ReadAhead | undefined;
   #tables: LocalTable[] = [];
-  #routes: { tables: LocalTable[]; wanted: ReadonlyMap<string, TableRoute> } | undefined;
+  #routes: { tables: LocalTable[]; wanted: Wanted } | undefined;
   #tableVersion: bigint | undefined;
   #openedAt = 0;
   #watermarkAt = 0;
@@ -71,7 +81,10 @@ export class LeafWorker {
     if (!(await this.#elect(target))) return { waitMs: Math.max(1000, this.#settings.loopDelayMs) };
     const state = await readNodeState(target, this.#settings.queue, this.#settings.consumer);
     await this.#acknowledge(target, state);
-    if (state.paused) return 'idle';
+    if (state.paused) {
+      await this.#ahead?.giveUp();
+      return 'idle';
+    }
     const provider = await this.#openProvider(state);
     if (state.tableVersion !== this.#tableVersion) await this.#loadTables(target, state, provider);
     const context = this.#copyContext(state);
@@ -96,6 +109,7 @@ export class LeafWorker {
         'update kaja.hold set reached_at = coalesce(reached_at, clock_timestamp()) where queue_name = $1 and tick_id <= $2',
         [this.#settings.queue, state.completedTick],
       );
+      await this.#ahead?.giveUp();
       return { waitMs: HOLD_POLL_MS };
     }
     return this.#takeBatch(target, provider, state);
@@ -111,6 +125,7 @@ export class LeafWorker {
   async close(copies = true): Promise<void> {
     if (copies) await this.#copies.stop();
     const sessions = [this.#target, this.#provider?.session];
+    await this.#stopAhead();
     this.#target = undefined;
     this.#provider = undefined;
     this.#plans = undefined;
@@ -165,21 +180,32 @@ export class LeafWorker {
   async #openProvider(state: NodeState): Promise<Session> {
     const location = remoteLocation(state.providerLocation, this.#settings.remoteExtra);
     if (this.#provider && (this.#provider.location !== location || this.#provider.session.closed)) {
+      await this.#stopAhead();
       await this.#provider.session.close();
       this.#provider = undefined;
       this.#finishBatch = null;
     }
     if (!this.#provider) {
-      const session = await openSession(location, {
-        purpose: 'read',
-        applicationName: `kaja ${this.#settings.consumer}`,
-        signal: this.#signal,
-      });
+      const open = (what = ''): Promise<Session> =>
+        openSession(location, {
+          purpose: 'read',
+          applicationName: `kaja ${this.#settings.consumer}${what}`,
+          signal: this.#signal,
+        });
+      const session = await open();
       this.#provider = { session, location, node: state.providerNode };
+      const { queue, batchMaxEvents } = this.#settings;
+      this.#ahead = new ReadAhead(() => open(' ahead'), queue, batchMaxEvents, this.#log);
       // The one batch the provider may still have open for us is compared with our position when it comes again.
     }
     await this.#listener.follow(location);
     return this.#provider.session;
+  }
+
+  async #stopAhead(): Promise<void> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    await ahead?.close();
   }
 
   #planCache(target: Session): PlanCache {
@@ -256,18 +282,26 @@ export class LeafWorker {
       .flatMap((table) => wannaSyncTick(table) ?? [])
       .filter((tick) => tick > state.completedTick);
     if (state.holdTick !== null) limits.push(state.holdTick);
+    const wanted = this.#wantedTables();
+    // The batch shall be what is being read; the ticks alone would make it longer when new ones came since.
+    const read = await this.#ahead?.endOf(state.completedTick);
+    const mayRead = limits.length === 0 && !isCustom(this.#settings);
+    if (read !== undefined) limits.push(read);
     const maxTick = limits.sort((a, b) => (a < b ? -1 : 1))[0] ?? null;
-    const routes = this.#wantedRoutes();
     // The provider is told of the last batch only now: the position in this node's database is what counts.
     const finish = this.#finishBatch;
-    const batch = await openBatch(provider, this.#settings, { finish, maxTick, tables: [...routes.keys()] });
+    const batch = await openBatch(provider, this.#settings, {
+      finish,
+      maxTick,
+      tables: [...wanted.routes.keys()],
+    });
     this.#finishBatch = null;
     if (finish !== null) failpoint('batch-finished');
     if (!batch) return 'idle';
     failpoint('batch-opened');
     if (followsPosition(batch, state.completedTick, this.#settings.queue)) {
       try {
-        await this.#applyBatch(target, provider, batch, routes);
+        await this.#applyBatch(target, provider, batch, wanted, mayRead);
       } catch (error) {
         if (!(error instanceof TablesChangedSignal)) throw error;
         this.#tableVersion = undefined;
@@ -279,18 +313,18 @@ export class LeafWorker {
     return batch.newest && this.#listener.listening ? { waitMs: FINISH_WITHIN_MS } : 'more';
   }
 
-  /** Tables whose events the worker applies, by logical name. */
-  #wantedRoutes(): ReadonlyMap<string, TableRoute> {
+  #wantedTables(): Wanted {
     if (this.#routes?.tables === this.#tables) return this.#routes.wanted;
-    const wanted = new Map<string, TableRoute>();
+    const routes = new Map<string, TableRoute>();
     for (const table of this.#tables) {
       if (table.mergeState !== 'ok' && table.mergeState !== '?') continue;
       if (!table.route)
         throw new KajaError('table-missing', `table ${table.destName} does not exist on this node any more`, {
           hint: `create it again, or remove-table ${table.tableName}`,
         });
-      wanted.set(table.tableName, table.route);
+      routes.set(table.tableName, table.route);
     }
+    const wanted = { routes, condition: eventCondition(routes.keys(), true) };
     this.#routes = { tables: this.#tables, wanted };
     return wanted;
   }
@@ -299,16 +333,20 @@ export class LeafWorker {
     target: Session,
     provider: Session,
     batch: Batch,
-    routes: ReadonlyMap<string, TableRoute>,
+    { routes, condition }: Wanted,
+    mayReadAhead: boolean,
   ): Promise<void> {
     const { queue, consumer } = this.#settings;
     const started = Date.now();
+    const ahead = await this.#ahead?.take({ ...batch, condition });
+    if (mayReadAhead && !batch.newest) this.#ahead?.begin(batch.tick, condition);
     this.#applier ??= new BatchApplier(target);
     const applied = await this.#applier.apply({
       provider,
       queue,
       consumer,
       batch,
+      ahead,
       routes,
       tableVersion: this.#tableVersion,
       plans: this.#planCache(target),
@@ -324,7 +362,7 @@ export class LeafWorker {
     }
     if (applied.events > 0) {
       this.#log.debug(
-        `{count: ${applied.events}, duration: ${((Date.now() - started) / 1000).toFixed(3)}, tick: ${batch.tick}, ${applied.how}}`,
+        `{count: ${applied.events}, duration: ${((Date.now() - started) / 1000).toFixed(3)}, tick: ${batch.tick}, ${applied.how}${ahead && applied.how === 'in pieces' ? ', read ahead' : ''}}`,
       );
     }
   }

@@ -21,7 +21,7 @@ const SMALL_EVENTS = 2_000;
 const SMALL_BYTES = 1_048_576;
 
 /** Ticks in a batch: more than anybody makes while `batch_max_events` come. */
-const MAX_TICKS = 1_000_000;
+export const MAX_TICKS = 1_000_000;
 
 interface BatchRow {
   id: bigint | null;
@@ -39,6 +39,10 @@ export interface BatchRequest {
   readonly tables: readonly string[];
 }
 
+/** Londiste's own keys collect or hold back on purpose: batches end elsewhere then. */
+export const isCustom = (settings: WorkerSettings): boolean =>
+  settings.keepLagMs + settings.collectEvents + settings.collectIntervalMs > 0;
+
 /**
  * Finish the consumer's last batch and open the next one, or get the open one again, with the events of a small one: one statement.
  * @returns undefined when there is nothing to take now
@@ -48,11 +52,10 @@ export async function openBatch(
   settings: WorkerSettings,
   request: BatchRequest,
 ): Promise<Batch | undefined> {
-  const { queue, consumer, batchMaxEvents, keepLagMs, collectEvents, collectIntervalMs } = settings;
+  const { queue, consumer, batchMaxEvents } = settings;
   const { finish, maxTick, tables } = request;
-  // Londiste's own keys collect or hold back on purpose; a limit by tick matters more than they do.
-  if (maxTick === null && keepLagMs + collectEvents + collectIntervalMs > 0)
-    return openCustomBatch(provider, settings, finish);
+  // A limit by tick matters more.
+  if (maxTick === null && isCustom(settings)) return openCustomBatch(provider, settings, finish);
   const names = `array[${tables.map(quoteLiteral).join(', ')}]::text[]`;
   const rows = await copyRows(
     provider,
