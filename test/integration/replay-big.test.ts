@@ -29,7 +29,7 @@ describe('big batches', () => {
   });
 
   const how = (): string[] =>
-    pair.log.flatMap((line) => /^\{count: \d{4,}.*, ([a-z ]+)\}$/.exec(line)?.[1] ?? []);
+    pair.log.flatMap((line) => /^\{count: \d{4,}.*tick: \d+, ([a-z ]+)/.exec(line)?.[1] ?? []);
   const equal = async (...tables: string[]): Promise<void> => {
     await pair.settled(60_000);
     for (const table of tables) await pair.expectEqual(table);

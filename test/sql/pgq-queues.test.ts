@@ -111,6 +111,11 @@ describe.each(SERVERS)('queues on the %s', (_name, server) => {
         `select c.reloptions from pg_class c, pgq.queue q where q.queue_name = 'store' and c.oid = (queue_data_pfx || '_0')::regclass`,
       ),
     ).toBe('fillfactor=100,autovacuum_enabled=off');
+    const compression = `select distinct a.attcompression from pg_attribute a, pgq.queue q where q.queue_name = 'store' and a.attname = 'ev_data'
+       and a.attrelid = any (array[queue_data_pfx || '_0', queue_data_pfx || '_1', queue_data_pfx || '_2']::regclass[])`;
+    // Not every server is built with lz4.
+    const expected = `select case when 'lz4' = any (enumvals) then 'l' else '' end from pg_settings where name = 'default_toast_compression'`;
+    expect(await value(db, compression)).toBe(await value(db, expected));
     expect(await value(db, `select pgq.tune_storage('store')`)).toBe('1');
     expect(await value(db, `select pgq.tune_storage('nope')`)).toBe('0');
     expect((await failure(db, `select pgq.grant_perms('nope')`)).message).toBe('Queue not found');
