@@ -46,7 +46,7 @@ describe('reading ahead', () => {
     }
   };
   const equal = async (): Promise<void> => {
-    await pair.settled(60_000);
+    await pair.settled(45_000);
     for (const table of ['a', 'b']) await pair.expectEqual(table);
     expect(
       await leaf.sql(

@@ -31,7 +31,7 @@ describe('big batches', () => {
   const how = (): string[] =>
     pair.log.flatMap((line) => /^\{count: \d{4,}.*tick: \d+, ([a-z ]+)/.exec(line)?.[1] ?? []);
   const equal = async (...tables: string[]): Promise<void> => {
-    await pair.settled(60_000);
+    await pair.settled(45_000);
     for (const table of tables) await pair.expectEqual(table);
     const wrong = await leaf.sql(
       'select * from kaja.table_stats where update_missing + delete_missing + insert_found > 0',
