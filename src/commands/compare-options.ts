@@ -23,7 +23,7 @@ export const COMMON: readonly CommandOption[] = [
   { flags: '--statement-timeout <seconds>', help: 'longest time of one reading statement' },
   {
     flags: '--source <node>',
-    help: 'compare with this node of the set; its worker is held too; default is the root',
+    help: 'compare with this node of the set, whose worker is held too, or with the hot standby of the root that this connection string leads to; default is the root',
   },
   { flags: '--lock', help: "Londiste's way: lock the provider's table against writes for the moment" },
 ];

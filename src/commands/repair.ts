@@ -39,6 +39,8 @@ export const repair = defineCommand({
     const force = flag(ctx.options, 'force');
     const patient = force ? { waitMs: 0, waitForStart: true } : {};
     const context = await findProvider({ ...settings, ...patient }, 'repair');
+    if (context.standby)
+      throw new UsageError('repair reads rows from the root, not from a standby; compare can read one');
     const { outcome, repairs } = await repairTables(context, {
       tables: tableWords(ctx),
       apply: flag(ctx.options, 'apply'),

@@ -4,6 +4,7 @@ import { openSession, type Session } from '../db/session.ts';
 import { KajaError } from '../errors/kaja-error.ts';
 import type { Log } from '../log/logger.ts';
 import type { ApplyRoleChoice } from '../replay/apply-session.ts';
+import { checkStandby, isLocation } from './find-standby.ts';
 import type { PaceLimits } from './pace.ts';
 
 /** `hand`: at a terminal; `cron`: by a program, such as system cron; `schedule`: by the node's worker. */
@@ -25,7 +26,7 @@ export interface CompareSettings {
   readonly lockTimeoutMs: number;
   /** Lock the provider's tables instead of holding the worker. */
   readonly lock: boolean;
-  /** Name of the node to compare with; null: the root. */
+  /** Name of the node to compare with, or connection string of a hot standby of the root; null: the root. */
   readonly source: string | null;
   /** Parallel ranges of a table, on each side. */
   readonly jobs: number;
@@ -51,6 +52,8 @@ export interface CompareContext extends CompareSettings {
   readonly providerLocation: string;
   /** Consumer name of its worker; null: it is the root. */
   readonly providerConsumer: string | null;
+  /** `providerLocation` is a hot standby of the root. */
+  readonly standby: boolean;
   /** Where ticks are made. */
   readonly rootLocation: string;
   /** Where the worker reads from: the root itself, or a branch in between. */
@@ -111,7 +114,19 @@ export async function findProvider(settings: CompareSettings, verb: string): Pro
         nodeName: own.node_name,
         rootLocation: providerLocation,
         workerProviderLocation,
+        standby: false,
       };
+      if (source !== null && isLocation(source)) {
+        if (settings.lock) throw notComparable('--lock is for the root', 'leave --source or --lock out');
+        await checkStandby(source, { location: providerLocation, applicationName });
+        return {
+          ...found,
+          standby: true,
+          providerNode: `${node.node_name} (standby)`,
+          providerLocation: source,
+          providerConsumer: null,
+        };
+      }
       if (source === null || source === node.node_name)
         return { ...found, providerNode: node.node_name, providerLocation, providerConsumer: null };
       const location = await peerLocation(settings, applicationName, own.node_name, source);
@@ -149,7 +164,7 @@ async function peerLocation(
   if (location === undefined)
     throw notComparable(
       `there is no node ${name} in this set`,
-      '--source takes a name that members shows; a standby cannot be read exactly at a tick',
+      '--source takes a name that members shows, or the connection string of a hot standby of the root',
     );
   return settings.remote(location);
 }

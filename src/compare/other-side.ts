@@ -14,6 +14,7 @@ import {
   positionOf,
   shareSnapshot,
 } from './reading-sessions.ts';
+import { standbySide } from './standby-side.ts';
 
 /** Call in this order. */
 export interface OtherSide {
@@ -30,10 +31,12 @@ export interface OtherSide {
 }
 
 /** The one of this context. */
-export const otherSide = (context: CompareContext, request: MomentRequest): OtherSide =>
-  context.providerConsumer === null
+export function otherSide(context: CompareContext, request: MomentRequest): OtherSide {
+  if (context.standby) return standbySide(context, request);
+  return context.providerConsumer === null
     ? rootSide(context, request)
     : peerSide(context, request, context.providerConsumer);
+}
 
 function rootSide(context: CompareContext, request: MomentRequest): OtherSide {
   const snapshot = snapshotRequest(context, request.tables, request.readers);

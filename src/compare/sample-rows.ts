@@ -64,17 +64,15 @@ async function rowsByKey(
   side: Side,
   keys: readonly string[][],
 ): Promise<Map<string, (string | null)[]>> {
-  await session.query('delete from pg_temp.kaja_key');
-  await session.query(
-    'insert into pg_temp.kaja_key (k) select array(select json_array_elements_text(e)) from json_array_elements($1::json) e',
-    [JSON.stringify(keys)],
-  );
+  // As a parameter: a standby has no temporary tables.
+  const given = `(select array(select json_array_elements_text(g.kaja_key) collate "C") as k from json_array_elements($1::json) g (kaja_key))`;
   const match =
     side.keys.length > 0
-      ? keyIsIn(side, 'pg_temp.kaja_key')
-      : `(${rowHash(side)})::text in (select k[1] from pg_temp.kaja_key)`;
+      ? keyIsIn(side, given)
+      : `(${rowHash(side)})::text in (select x.k[1] from ${given} x)`;
   const rows = await session.query<{ key: string[]; texts: (string | null)[] }>(
     `select ${rowKey(side)} as key, ${rowTexts(side)} as texts from ${side.from} t${whereOf(side.filter, match)}`,
+    [JSON.stringify(keys)],
   );
   return new Map(rows.map((row) => [JSON.stringify(row.key), row.texts]));
 }

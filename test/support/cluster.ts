@@ -6,15 +6,18 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import {
   accessSync,
   appendFileSync,
+  chmodSync,
   chownSync,
   constants,
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
@@ -123,8 +126,41 @@ export async function startCluster(
       cwd: dir,
     },
   );
+  return serve(major, bin, dir, { ...DEFAULT_SETTINGS, ...settings });
+}
+
+/**
+ * Make and start a hot standby that follows a server; the server is stopped for the moment in which its files are copied.
+ * @param settings further lines for postgresql.conf
+ */
+export async function startStandby(primary: Cluster, settings: ClusterSettings = {}): Promise<Cluster> {
+  const dir = mkdtempSync(join(tmpdir(), `kaja-pg${primary.major}-standby-`));
+  const data = join(dir, 'data');
+  await primary.stop();
+  cpSync(join(primary.dir, 'data'), data, { recursive: true });
+  await primary.start();
+  writeFileSync(join(data, 'standby.signal'), '');
+  chmodSync(data, 0o700);
+  if (asRoot) {
+    chownSync(dir, NOBODY, NOBODY);
+    for (const path of readdirSync(data, { recursive: true, encoding: 'utf8' }))
+      chownSync(join(data, path), NOBODY, NOBODY);
+    chownSync(data, NOBODY, NOBODY);
+  }
+  const from = `host=127.0.0.1 port=${primary.port} user=postgres`;
+  return serve(primary.major, binariesOf(primary.major), dir, {
+    ...DEFAULT_SETTINGS,
+    ...settings,
+    primary_conninfo: from,
+  });
+}
+
+/** Start a server on the files in `dir`/data, on a free port. */
+async function serve(major: Major, bin: string, dir: string, lines: ClusterSettings): Promise<Cluster> {
+  const data = join(dir, 'data');
+  const identity = asRoot ? { uid: NOBODY, gid: NOBODY } : {};
+  const env = { PATH: process.env.PATH ?? '', HOME: dir, LC_ALL: 'C' };
   const port = await freePort();
-  const lines = { ...DEFAULT_SETTINGS, ...settings };
   appendFileSync(
     join(data, 'postgresql.conf'),
     [

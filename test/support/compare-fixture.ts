@@ -35,12 +35,16 @@ export interface ComparePair {
   drop(): Promise<void>;
 }
 
-/** Root on the oldest server, leaf on the newest, worker running. */
+/**
+ * Root on the oldest server, leaf on the newest, worker running.
+ * @param rootDatabase another root, dropped with the pair
+ */
 export async function comparePair(
   overrides: Partial<WorkerSettings> = {},
   iniLines: readonly string[] = [],
+  rootDatabase?: TestDatabase,
 ): Promise<ComparePair> {
-  const root = await createDatabase({ server: 0, prefix: 'croot' });
+  const root = rootDatabase ?? (await createDatabase({ server: 0, prefix: 'croot' }));
   const leaf = await createDatabase({ server: -1, prefix: 'cleaf' });
   const pair = await replicate(root, leaf, overrides);
   pair.startWorker();
