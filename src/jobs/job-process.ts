@@ -1,5 +1,6 @@
 /** A run of a job as a process of its own: its memory and its crashes are not the worker's. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { redactText } from '../errors/redact.ts';
 import type { Log } from '../log/logger.ts';
@@ -75,15 +76,18 @@ export function startJobProcess(start: JobStart): RunningJob {
     stored ||= message.kaja === 'job-ended';
   });
   let hard: NodeJS.Timeout | undefined;
+  // No signal: a service manager sends its own to both, and a second one means that nothing shall be stored any more.
   const stop = (): void => {
-    child.kill('SIGTERM');
+    if (child.connected) child.disconnect();
     hard = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
   };
   if (signal.aborted) stop();
   else signal.addEventListener('abort', stop, { once: true });
   const ended = new Promise<string | undefined>((resolve) => {
     child.on('error', (error) => resolve(`its process did not start: ${error.message}`));
-    child.on('close', (code, name) => {
+    // Not `close`, which does not come after `disconnect`.
+    child.on('exit', async (code, name) => {
+      await said.all;
       if (stored || signal.aborted) return resolve(undefined);
       const how = name ? `was ended by ${name}` : `ended with exit code ${code}`;
       resolve(`its process ${how}${said.last === '' ? '' : `: ${said.last}`}`);
@@ -130,11 +134,11 @@ export function jobParent(): JobParent | undefined {
 const programPath = (): string =>
   new URL(import.meta.filename.endsWith('.ts') ? '../main.ts' : '../main.js', import.meta.url).pathname;
 
-/** Records of the run's log become lines of the worker's; `last` is its last error, or the last text from before it had a log. */
-function forwardLines(child: ChildProcess, log: Log): { last: string } {
-  const said = { last: '' };
-  if (!child.stderr) return said;
+/** Records of the run's log become lines of the worker's; `last` is its last error, or the last text from before it had a log; `all`: no more come. */
+function forwardLines(child: ChildProcess, log: Log): { last: string; readonly all: Promise<unknown> } {
+  if (!child.stderr) return { last: '', all: Promise.resolve() };
   const lines = createInterface({ input: child.stderr });
+  const said = { last: '', all: once(lines, 'close') };
   lines.on('line', (line) => {
     const record = recordOf(line);
     if (record) {

@@ -68,6 +68,7 @@ export async function runCompareJob(job: CompareJob): Promise<JobEnd> {
     log.warn(`job compare is skipped: ${errorLine(error)}`);
     return { facts: noFacts('skipped', error.message), exitCode: error.exitCode };
   }
+  if (signal.aborted) return { facts: null, exitCode: EXIT.done };
   await endDeadRuns(own, queue, true);
   const run = await beginRun(own, time, hostname());
   if (!run) {
