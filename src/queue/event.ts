@@ -112,7 +112,10 @@ export function json(value: unknown): string {
  */
 export function fieldsOf(event: NewEvent): (string | null)[] {
   if (typeof event !== 'object' || event === null)
-    throw new KajaError('payload-invalid', `an event is an object with type and data, got ${typeof event}`);
+    throw new KajaError(
+      'payload-invalid',
+      `an event is an object with type and data, got ${event === null ? 'null' : typeof event}`,
+    );
   const strange = Object.keys(event).find((key) => !EVENT_FIELDS.some((field) => field === key));
   if (strange !== undefined) {
     throw new KajaError('payload-invalid', `an event has no field "${strange}"`, {

@@ -31,9 +31,19 @@ export async function insertOne(on: Executor, queue: string, event: NewEvent): P
 /**
  * Insert many events in their order, all or none, inside an open transaction. After a failure the transaction can go on.
  * @returns how many
- * @throws KajaError transaction-invalid when no transaction is open; what the source threw
+ * @throws KajaError payload-invalid for a source that cannot be iterated; transaction-invalid when no transaction is open; what the source threw
  */
 export async function insertMany(on: Executor, queue: string, events: EventSource): Promise<number> {
+  if (
+    typeof events !== 'object' ||
+    events === null ||
+    !(Symbol.asyncIterator in events || Symbol.iterator in events)
+  ) {
+    throw new KajaError(
+      'payload-invalid',
+      `produceMany needs an array or another iterable of events, got ${events === null ? 'null' : typeof events}`,
+    );
+  }
   await openSavepoint(on);
   try {
     const count = await insertAll(on, queue, events);

@@ -33,7 +33,7 @@ export const sessionExecutor = (session: Session): Executor => ({
 
 /**
  * An executor over what a program gave.
- * @throws KajaError transaction-invalid for a pool, a Kysely instance and anything else that is no transaction
+ * @throws KajaError transaction-invalid for a pool, a Kysely instance, a client that was not connected and anything else that is no transaction
  */
 export function transactionExecutor(given: Transaction): Executor {
   if (typeof given !== 'object' || given === null)
@@ -46,6 +46,14 @@ export function transactionExecutor(given: Transaction): Executor {
   if (typeof given.query !== 'function') throw invalid('got an object without query()');
   if ('totalCount' in given && 'idleCount' in given)
     throw invalid('got a pool', 'take a client with pool.connect(), begin and commit on it');
+  // pg lets statements wait for a connect() that nobody may ever call.
+  if (
+    '_connected' in given &&
+    given._connected === false &&
+    '_connecting' in given &&
+    given._connecting === false
+  )
+    throw invalid('got a client that is not connected', 'await client.connect() and begin before');
   return pgExecutor(given);
 }
 

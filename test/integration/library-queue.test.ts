@@ -117,6 +117,13 @@ describe.each(SERVERS)('Queue on the %s', (_name, server) => {
       await expect(queue.produce({ data: 'x' }, { transaction: pool })).rejects.toEqual(
         failed('transaction-invalid', /got a pool/),
       );
+      await expect(queue.produce({ data: 'x' }, { transaction: new pg.Client(db.url) })).rejects.toEqual(
+        failed('transaction-invalid', /not connected/),
+      );
+      for (const source of [5, null, {}])
+        await expect(queue.produceMany(source as never)).rejects.toEqual(
+          failed('payload-invalid', /^produceMany needs an array or another iterable/),
+        );
     } finally {
       await kysely.destroy();
     }
