@@ -37,9 +37,9 @@ function hashOf({ toUtf8, portable }: Side, columns: readonly SideColumn[]): str
   return `('x' || left(md5(${toUtf8 ? `convert_to(${text}, 'UTF8')` : text}), 16))::bit(64)::int8`;
 }
 
-/** What identifies a row, as text[]: its key, or its hash when there is none. */
+/** What identifies a row, as text[]: its key, or its hash when there is none. The columns' own collations have no say in it. */
 export const rowKey = (side: Side): string =>
-  side.keys.length > 0 ? textArray(side.keys, equalText) : `array[(${rowHash(side)})::text]`;
+  `(${side.keys.length > 0 ? textArray(side.keys, equalText) : `array[(${rowHash(side)})::text]`} collate "C")`;
 
 /** Hash of what identifies a row, int8. */
 export const keyHash = (side: Side): string => hashOf(side, side.keys.length > 0 ? side.keys : side.columns);
