@@ -153,11 +153,16 @@ describe.skipIf(!hasPgqd).each([
     const log = readFileSync(join(dir, 'pgqd.log'), 'utf8');
     expect(log).toContain('pgq version ok: 3.5');
     expect(log).not.toMatch(/ (?:ERROR|WARNING|FATAL) /);
-    await run('pgqd', ['-s', join(dir, 'pgqd.ini')]);
-    await eventually(
-      async () => readFileSync(join(dir, 'pgqd.log'), 'utf8'),
-      (text) => text.includes('SIGINT'),
-    );
+    for (const [flag, signal] of [
+      ['-r', 'SIGHUP'],
+      ['-s', 'SIGINT'],
+    ] as const) {
+      await run('pgqd', [flag, join(dir, 'pgqd.ini')]);
+      await eventually(
+        async () => readFileSync(join(dir, 'pgqd.log'), 'utf8'),
+        (text) => text.includes(signal),
+      );
+    }
   });
 });
 

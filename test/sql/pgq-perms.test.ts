@@ -5,6 +5,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCluster } from '../support/cluster.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
 import { drain, eagerQueue, failure, insert, rows, SERVERS, turn, value } from './queue-support.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -182,6 +183,19 @@ describe('an owner who may not create roles', () => {
       expect(await drain(owner, 'q', 'c')).toEqual(['x']);
       await turn(owner, 'q', 'c');
       await rows(owner, `select pgq.tune_storage('q'), pgq.seq_setval('pgq.event_1_id_seq', 50)`);
+
+      // A list for pgqd and kaja ticker only where the server does not vacuum by itself.
+      expect(await rows(owner, 'select * from pgq.maint_tables_to_vacuum()')).toEqual([]);
+      await superuser.query('alter system set autovacuum = off');
+      await superuser.query('select pg_reload_conf()');
+      const vacuum = `select array_to_string(array(select t from pgq.maint_tables_to_vacuum() t), ' ')`;
+      await eventually(
+        () => value(owner, vacuum),
+        (tables) => tables === 'pgq.subscription pgq.consumer pgq.queue pgq.tick pgq.retry_queue',
+      );
+      expect(
+        await rows(owner, `select func_arg from pgq.maint_operations() where func_name = 'vacuum'`),
+      ).toHaveLength(5);
 
       await (await connect('app')).query('select pgq.upgrade_schema()');
       expect(

@@ -135,6 +135,27 @@ describe.each(SERVERS)('ticker on the %s', (_name, server) => {
     await stale.query('rollback');
   });
 
+  it('warns of an event sequence that went back and of a snapshot that ends in the future', async () => {
+    await eagerQueue(db, 'odd', 'c');
+    const client = await db.connect();
+    const warnings: string[] = [];
+    client.on('notice', (notice) => warnings.push(notice.message ?? ''));
+    await insert(db, 'odd', 'x');
+    await insert(db, 'odd', 'y');
+    expect(await tick('odd')).not.toBeNull();
+    const [{ seq }] = await rows(db, `select queue_event_seq as seq from pgq.queue where queue_name = 'odd'`);
+    await rows(db, `select setval($1, 1)`, [seq]);
+    await rows(client, `select pgq.ticker('odd')`);
+    expect(warnings).toEqual(['Negative new_events?  old=2 cur=1']);
+    await rows(
+      db,
+      `update pgq.tick t set tick_snapshot = '5:1000000005:' from pgq.queue where tick_queue = queue_id and queue_name = 'odd'`,
+    );
+    await rows(client, `select pgq.ticker('odd')`);
+    expect(warnings[1]).toMatch(/^Dubious PgQ state: old xmax=1000000005, cur txid=\d+$/);
+    await rows(db, `select pgq.drop_queue('odd', true)`);
+  });
+
   it('keeps the errors about transaction ids from the future', async () => {
     await eagerQueue(db, 'future', 'c');
     const set = (snapshot: string): Promise<unknown> =>
