@@ -8,7 +8,7 @@ declare
     v_writer constant text[] := array['insert_events'];
     v_owner constant text[] := array['queue_insert_tick', 'queue_snapshot', 'queue_holds_events', 'generate_put_event'];
     -- What pgq's trigger functions call: whoever changes a table runs them. They change nothing and show nothing of others.
-    v_public constant text[] := array['queue_event_seq', 'trigger_any_row', 'trigger_args', 'trigger_columns', 'trigger_expression',
+    v_public constant text[] := array['queue_event_seq', 'trigger_any_row', 'trigger_args', 'trigger_columns', 'trigger_equal', 'trigger_equality', 'trigger_expression',
         'trigger_json_classes', 'trigger_json_data', 'trigger_json_row', 'trigger_json_type', 'trigger_marked_values', 'trigger_override',
         'trigger_quick_facts', 'trigger_quick_j', 'trigger_quick_s', 'trigger_quick_u', 'trigger_read_facts', 'trigger_read_quick_facts',
         'trigger_relation_facts', 'trigger_row', 'trigger_row_values', 'trigger_same_key', 'trigger_same_value', 'trigger_sql_insert',

@@ -40,6 +40,7 @@ declare
     v_class   text;
     v_changes text := '';
     v_same    boolean := true;
+    v_equal   boolean;
     v_place   int;
 begin
     if pg_catalog.current_setting('transaction_isolation') <> 'read committed' or pg_catalog.current_setting('quote_all_identifiers') <> 'off' then
@@ -73,8 +74,13 @@ begin
         continue when v_values[v_place] collate "C" is not distinct from v_old[v_place] collate "C";
         v_same := false;
         v_class := substr(v_facts[8], v_place, 1);
-        if v_class <> ' ' and (v_class = 'x' or not kaja.trigger_same_value(i_relid, (pg_catalog.parse_ident(v_facts[9 + v_place]))[1], v_class,
-                                                                          kaja.trigger_unmark(v_old[v_place]), kaja.trigger_unmark(v_values[v_place]))) then
+        continue when v_class = ' ';
+        if v_class = 'o' and v_values[v_place] is not null and v_old[v_place] is not null then
+            v_equal := kaja.trigger_equal(v_facts[9 + v_facts[1]::int + v_place], kaja.trigger_unmark(v_old[v_place]), kaja.trigger_unmark(v_values[v_place]));
+        else
+            v_equal := v_class not in ('x', 'o') and kaja.trigger_same_value(null, null, v_class, v_old[v_place], v_values[v_place]);
+        end if;
+        if not v_equal then
             v_changes := v_changes || ',' || v_facts[9 + v_place] || '=' || coalesce(pg_catalog.quote_literal(v_values[v_place]), 'NULL');
         end if;
     end loop;

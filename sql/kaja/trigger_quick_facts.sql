@@ -9,7 +9,7 @@
 --   8  s: comparison class of each column, see kaja.trigger_read_facts, blank if the column is left out; j: positions of columns that are to be
 --      put in quotes as row_to_json prints them
 --   9  s: pattern for format() that makes the WHERE of a row's key; j: positions of columns that are strings made of their text
---  10… s: quoted names of the columns; j: positions of jsonb columns, whose text row_to_json prints as it is
+--  10… s: quoted names of the columns, then kaja.trigger_equality of those of class o; j: positions of jsonb columns, whose text row_to_json prints as it is
 -- It is not for triggers that skip or deny, for wrong arguments, magic columns and odd names, nor for several triggers of one function whose
 -- arguments differ: kaja.trigger_row knows those.
 create or replace function kaja.trigger_read_quick_facts(i_relid oid, i_format text) returns text[]
@@ -65,7 +65,9 @@ begin
                           from unnest(v_names) with ordinality as c (name, n));
         v_result[9] := (select string_agg(pg_catalog.format('%s=%%%s$L', replace(quote_ident(c.name), '%', '%%'), c.n), ' and ' order by c.n)
                           from unnest(v_names) with ordinality as c (name, n) where c.n = any (v_places));
-        v_result := v_result || array(select quote_ident(c.name) from unnest(v_names) with ordinality as c (name, n) order by c.n);
+        v_result := v_result || array(select quote_ident(c.name) from unnest(v_names) with ordinality as c (name, n) order by c.n)
+                 || array(select case when substr(v_result[8], c.n::int, 1) = 'o' then kaja.trigger_equality(i_relid, c.name) end
+                            from unnest(v_names) with ordinality as c (name, n) order by c.n);
     else
         v_result[2] := pg_catalog.array_to_json(case when v_parsed[3] is null then v_facts[5]::text[] else string_to_array(v_parsed[3], ',') end);
         v_classes := kaja.trigger_json_classes(i_relid);

@@ -195,6 +195,27 @@ describe.each([
     ]);
   });
 
+  it('compare by the type also after it got another name and schema', async () => {
+    await db.sql(
+      `create schema moved; create domain amount as numeric; create type pair as (a int, b text); create collation nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+       create table rn(id int primary key, v amount, p pair, j jsonb, c text collate nocase); insert into rn values (1, 1.5, '(1,a)', '{"a": 1}', 'x')`,
+    );
+    await putTriggers(db, 'rn', '', ['s']);
+    const change = `update rn set v = 1.50, p = '(1,a)', j = '{"a":1.0}', c = 'X'; update rn set v = 2, p = '(2,"b c")', j = '[]', c = 'y'; update rn set v = 1.5, j = '{"a": 1}', c = 'x', p = '(1,a)'`;
+    const events = [
+      `U|id='1' where id='1'|public.rn`,
+      `U|v='2',p='(2,"b c")',j='[]',c='y' where id='1'|public.rn`,
+      `U|v='1.5',p='(1,a)',j='{"a": 1}',c='x' where id='1'|public.rn`,
+    ];
+    await db.sql(change);
+    expect(await take(db, 's')).toEqual(events);
+    await db.sql(
+      `alter domain amount rename to "Sum"; alter type pair set schema moved; alter collation nocase rename to "No Case"`,
+    );
+    await db.sql(change);
+    expect(await take(db, 's')).toEqual(events);
+  });
+
   it('take the quick way with ordinary rows', async () => {
     await db.sql(
       `create table quick(id int primary key, a text, b timestamptz, c numeric, d float8, e jsonb, f date, g text[])`,
@@ -312,13 +333,15 @@ describe.each([
   });
 
   it('read the catalog once for a statement, not for every row', async () => {
-    await db.sql(`create table big(id int primary key, a text, b timestamptz, c numeric, d int, e text)`);
+    await db.sql(`create table big(id int primary key, a text, b timestamptz, c numeric, d int, e jsonb)`);
     await putTriggers(db, 'big', '', ['u', 's', 'j']);
     const scans = async (rows: number): Promise<number> => {
       await db.sql(
         `begin; insert into big select i, 'text ' || i, now(), i * 1.5, i from generate_series(1, ${rows}) i`,
       );
-      await db.sql(`update big set d = d + 1; delete from big`);
+      await db.sql(
+        `update big set d = d + 1, e = jsonb_build_object('d', d); update big set e = e || '{"a": 1}'; delete from big`,
+      );
       // Only what this transaction has read.
       const [{ n }] = await db.sql(
         `select sum(coalesce(idx_scan, 0) + seq_scan)::int as n from pg_stat_xact_sys_tables where relname in ('pg_attribute', 'pg_type', 'pg_index', 'pg_opclass')`,
