@@ -39,13 +39,18 @@ export async function planSegments(
   wanted: boolean,
 ): Promise<readonly KeyRange[] | undefined> {
   if (buckets.by !== 'range' || !buckets.span) return undefined;
+  if (!wanted && !(await isLong(provider, subject.source))) return undefined;
   const facts = await Promise.all([layout(provider, subject.source), layout(here, subject.dest)]);
   if (!facts.every((one) => one?.ordered)) return undefined;
   const bytes = Math.max(...facts.map((one) => one?.bytes ?? 0));
-  if (!wanted && bytes < LONG_BYTES) return undefined;
   const count = Math.min(MAX_SEGMENTS, Math.max(rows / SEGMENT_ROWS, bytes / SEGMENT_BYTES));
   return count < MIN_SEGMENTS ? undefined : split(buckets.span, buckets.shift, Math.ceil(count));
 }
+
+const isLong = async (session: Session, side: Side): Promise<boolean> =>
+  ((await session.value<number>('select pg_relation_size(to_regclass($1))::float8', [
+    quoteFqName(side.name),
+  ])) ?? 0) >= LONG_BYTES;
 
 interface Layout {
   readonly ordered: boolean;
