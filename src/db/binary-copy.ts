@@ -22,13 +22,25 @@ export async function copyRows(session: Session, query: string): Promise<BinaryR
   return rows;
 }
 
-/** Takes a binary COPY stream piece by piece. Fields are views of the pieces. */
+/** Values of a shared column that are remembered. */
+const MOST_SHARED = 64;
+
+/** Takes a binary COPY stream piece by piece. Fields are views of the pieces, or shared between rows. */
 export class BinaryRowParser {
+  readonly #shared: ReadonlyMap<number, Bytes[]>;
   #pieces: Bytes[] = [];
   #bytes = 0;
   /** Nothing can be done before so many bytes are there. */
   #needed = SIGNATURE_BYTES;
   #started = false;
+
+  /**
+   * @param shared columns with few different values: equal ones of them are the same Buffer. Millions of small views cost a process
+   *   more than all the rest of its work
+   */
+  constructor(shared: readonly number[] = []) {
+    this.#shared = new Map(shared.map((column) => [column, []]));
+  }
 
   /** Bytes the next row needs, as far as that is known. */
   get needed(): number {
@@ -76,11 +88,28 @@ export class BinaryRowParser {
       at += 4;
       this.#needed = at + Math.max(length, 0);
       if (data.length < this.#needed) return undefined;
-      fields.push(length < 0 ? null : data.subarray(at, this.#needed));
+      fields.push(length < 0 ? null : this.#field(n, data, at, this.#needed));
       at = this.#needed;
     }
     return { fields, end: at };
   }
+
+  #field(column: number, data: Bytes, start: number, end: number): Bytes {
+    const values = this.#shared.get(column);
+    if (!values) return data.subarray(start, end);
+    for (const value of values) if (isAt(value, data, start, end)) return value;
+    const value = Buffer.from(data.subarray(start, end));
+    if (values.length < MOST_SHARED) values.push(value);
+    return value;
+  }
+}
+
+/** As comparing views, which are not made for it. */
+function isAt(value: Bytes, data: Bytes, start: number, end: number): boolean {
+  if (value.length !== end - start) return false;
+  // What differs mostly differs at the end.
+  for (let n = value.length - 1; n >= 0; n--) if (value[n] !== data[start + n]) return false;
+  return true;
 }
 
 /** A text[] parameter in the server's binary form. */

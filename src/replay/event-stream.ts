@@ -20,7 +20,7 @@ export class NeedsStagingSignal extends Error {}
 /** A range that is being read. */
 export interface EventStream {
   /**
-   * The next piece, in order: rows of ev_id, ev_type, ev_data, ev_extra1.
+   * The next piece, in the order of the events: rows of null, ev_type, ev_data, ev_extra1.
    * @returns undefined at the end
    * @throws NeedsStagingSignal when a row is too big; the provider's error
    */
@@ -54,7 +54,7 @@ export function openEventStream(source: Session, eventSql: string): EventStream 
     change();
     while (waiting.length >= MOST_WAITING && !stop.signal.aborted) await changed;
   };
-  const parser = new BinaryRowParser();
+  const parser = new BinaryRowParser([1, 3]);
   let rows: BinaryRow[] = [];
   let bytes = 0;
   let tooBig: NeedsStagingSignal | undefined;
@@ -66,7 +66,7 @@ export function openEventStream(source: Session, eventSql: string): EventStream 
   };
   const reading = copyOut(
     source,
-    `copy (select ev_id, ev_type, ev_data, ev_extra1 from (${eventSql}) e) to stdout (format binary)`,
+    `copy (select null, ev_type, ev_data, ev_extra1 from (${eventSql}) e) to stdout (format binary)`,
     async (data) => {
       bytes += data.length;
       for (const row of parser.push(data)) {

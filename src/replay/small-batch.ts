@@ -10,6 +10,8 @@ import type { TableRoute } from './row-plan.ts';
 import { applySmall, COUNTERS, insertSmall } from './small-batch-sql.ts';
 import { Outcomes, type TableOutcome } from './table-outcome.ts';
 
+const OPS = { I: Buffer.from('I'), U: Buffer.from('U'), D: Buffer.from('D') } as const;
+
 /** With more tables their statements would not stay prepared. */
 const MAX_TABLES = 100;
 
@@ -33,7 +35,7 @@ export interface SmallBatch {
 
 /**
  * Make the statements for events that are here.
- * @param events rows of ev_id, ev_type, ev_data, ev_extra1 in order
+ * @param events rows of anything, ev_type, ev_data, ev_extra1 in order
  * @param findPlan plan of a table and shape; called outside the batch's transaction, so that its temporary type stays
  * @returns undefined when the batch needs the general way: news about the set, TRUNCATE, tables without key or with firing
  *   triggers, very many tables, several shapes of one table, events in Londiste's formats, deletes among tables whose foreign keys are checked
@@ -47,14 +49,15 @@ export async function planSmallBatch(
   const drafts = new Map<TableRoute, Draft>();
   let ignored = 0;
   let deletes = false;
-  // Thousands of events have few types.
-  const types = new Map<string, EventType>();
-  for (const [, typeBytes, data, nameBytes] of events) {
-    const typeText = typeBytes?.toString() ?? '';
-    const type = types.get(typeText) ?? parseEventType(typeText);
-    types.set(typeText, type);
-    if (type.kind !== 'row' || !typeBytes) return undefined;
-    const route = routes.get(nameBytes?.toString() ?? '');
+  // Thousands of events have few types and tables, and mostly share the Buffers that say so.
+  const types = new Map<Buffer | null, EventType>();
+  const routesSeen = new Map<Buffer | null, TableRoute | undefined>();
+  for (const [, typeBytes = null, data = null, nameBytes = null] of events) {
+    const type = types.get(typeBytes) ?? parseEventType(typeBytes?.toString() ?? '');
+    types.set(typeBytes, type);
+    if (!routesSeen.has(nameBytes)) routesSeen.set(nameBytes, routes.get(nameBytes?.toString() ?? ''));
+    if (type.kind !== 'row') return undefined;
+    const route = routesSeen.get(nameBytes);
     if (!route) {
       ignored++;
       continue;
@@ -68,8 +71,8 @@ export async function planSmallBatch(
     };
     if (route.style === 'whole_row' || route.inEventOrder || draft.shape !== type.shape) return undefined;
     if (route.style === 'insert_only' && type.op !== 'I') return undefined;
-    draft.ops.push(typeBytes.subarray(0, 1));
-    draft.data.push(data ?? null);
+    draft.ops.push(OPS[type.op]);
+    draft.data.push(data);
     draft.kinds.add(type.op);
     deletes ||= type.op === 'D';
     drafts.set(route, draft);
