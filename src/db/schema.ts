@@ -210,6 +210,7 @@ export interface HoldTable {
   requested_at: Generated<string>;
   expires_at: string;
   reached_at: string | null;
+  backend_pid: number | null;
 }
 
 /** An applied migration; `name` and `timestamp` are Kysely's. */

@@ -166,7 +166,7 @@ describe('an ordinary role without rights', () => {
       expectFinding(findings, {
         severity: 'warning',
         check: 'server',
-        what: /3 of 200 connections are free, replication takes up to 40/,
+        what: /3 of 200 connections are free, replication takes up to 42/,
         remedy: /parallel_copies/,
       });
     } finally {

@@ -266,11 +266,13 @@ describe.each(SERVERS)('kaja.poll_ticks on the %s', (_name, server) => {
       if (Date.now() > deadline) throw new Error('never quiet');
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+    // The view also counts what earlier transactions of the session did and the server has not been told yet.
+    const looks = `select coalesce(sum(seq_scan + coalesce(idx_scan, 0)), 0) from pg_stat_xact_user_tables where relname ~ '^event_'`;
     await session.query('begin');
+    const before = await value(session, looks);
     await count(200);
     expect(await value(session, 'select txid_current_if_assigned()')).toBeNull();
-    const looks = `select coalesce(sum(seq_scan + coalesce(idx_scan, 0)), 0) from pg_stat_xact_user_tables where relname ~ '^event_'`;
-    expect(await value(session, looks)).toBe('0');
+    expect(await value(session, looks)).toBe(before);
     await session.query('commit');
     await own.drop();
   });
