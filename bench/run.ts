@@ -68,10 +68,10 @@ function isInstalled(name: ContenderName): boolean {
 async function measure(subject: Subject, servers: Servers, book: Book, options: Options): Promise<boolean> {
   const startedMs = Date.now();
   const has = (name: ContenderName): boolean => options.contenders.includes(name) && isInstalled(name);
-  const { rounds, quick, large, chosen, minutes } = options;
+  const { rounds, quick, large, chosen, minutes, rates } = options;
   note(subject.name);
   try {
-    await subject.measure({ servers, book, rounds, quick, large, chosen, minutes, has, note });
+    await subject.measure({ servers, book, rounds, quick, large, chosen, minutes, rates, has, note });
     return true;
   } catch (error) {
     say(`${subject.name} failed: ${error instanceof Error ? error.message : String(error)}`);

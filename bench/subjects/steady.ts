@@ -29,7 +29,7 @@ export const steady: Subject = {
   name: 'steady',
   measure: async (run: Run) => {
     const seconds = Math.round(run.minutes * 60);
-    const rates = run.quick ? [1000] : RATES;
+    const rates = run.rates ?? (run.quick ? [1000] : RATES);
     await withSites(run.servers, replicaContenders(run), PROBE_TABLES, async (sites) => {
       for (const rate of rates) {
         for (const site of sites) {

@@ -12,6 +12,7 @@ export interface Options {
   readonly large: boolean;
   readonly rounds: number;
   readonly minutes: number;
+  readonly rates?: readonly number[];
   readonly json?: string;
   readonly markdown?: string;
 }
@@ -30,11 +31,12 @@ export function readOptions(subjects: readonly string[]): Options {
       large: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       minutes: { type: 'string' },
+      rates: { type: 'string' },
       json: { type: 'string' },
       markdown: { type: 'string' },
     },
   });
-  const { quick, large, json, markdown } = values;
+  const { quick, large, json, markdown, rates } = values;
   if (quick && large) throw new Error('--quick and --large exclude each other');
   return {
     only: listOf('subject', values.only, subjects),
@@ -45,6 +47,9 @@ export function readOptions(subjects: readonly string[]): Options {
     large,
     rounds: numberOf('--rounds', values.rounds, quick ? 1 : 3, Number.isInteger),
     minutes: numberOf('--minutes', values.minutes, quick ? 4 / 60 : 1, (value) => value > 0),
+    ...(rates === undefined
+      ? {}
+      : { rates: rates.split(',').map((one) => numberOf('--rates', one, 0, Number.isInteger)) }),
     ...(json === undefined ? {} : { json }),
     ...(markdown === undefined ? {} : { markdown }),
   };

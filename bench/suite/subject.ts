@@ -16,6 +16,8 @@ export interface Run {
   readonly chosen: boolean;
   /** How long a steady load goes on. */
   readonly minutes: number;
+  /** Its transactions per second; absent: the subject's own. */
+  readonly rates?: readonly number[] | undefined;
   /** Whether a contender is installed here and wanted. */
   has(name: ContenderName): boolean;
   /** Say what is going on. */
