@@ -2,6 +2,8 @@
 -- without one: as with pgq.ticker half of ticker_max_lag after the last event's, then after twice the time between the last two, and at last
 -- every idle period. Programs that need further ticks to get on, as Londiste's copies do, wait for those.
 -- To be called every 10 to 100 ms in a transaction of its own, by one session that lives long; more sessions do no harm.
+-- A ticker that looks often while there is work learns whether there was any: the setting kaja.ticked tells it, for the rest of the
+-- transaction: 'events', or 'idle' when no stored tick covers a new event.
 -- i_idle_period: without an event tick only after this time; null: as said above. Returns the queues that ticked.
 -- Queues with an external ticker, paused ones, and those whose tick lock is taken (also by who drops the queue) are passed over.
 -- Error: Invalid PgQ state, if stored transaction ids are in the future.
@@ -24,9 +26,10 @@ declare
     v_now      numeric;
     v_looked   numeric;
     v_calm     boolean;
+    v_ticked   text;
 begin
     for v_queue in
-        select q.queue_id, q.queue_name, q.queue_event_seq, t.tick_id, t.tick_snapshot, e.used as event_seq,
+        select q.queue_id, q.queue_name, q.queue_event_seq, t.tick_id, t.tick_snapshot, t.tick_event_seq, e.used as event_seq,
                string_to_array(current_setting('kaja.polled_' || q.queue_id, true), ' ') as note, d.is_due
           from pgq.queue q
          -- Sharing the tick lock keeps the queue from being dropped meanwhile; looking at one that is just dropped would wait, and then fail.
@@ -86,8 +89,12 @@ begin
         tick_id := kaja.queue_insert_tick(v_queue.queue_id, null, null, kaja.queue_event_seq(v_queue.queue_event_seq));
         if tick_id is not null then
             queue_name := v_queue.queue_name;
+            v_ticked := case when v_ticked = 'events' or v_queue.event_seq is distinct from v_queue.tick_event_seq then 'events' else 'idle' end;
             return next;
         end if;
     end loop;
+    if v_ticked is not null then
+        perform set_config('kaja.ticked', v_ticked, true);
+    end if;
 end;
 $$;

@@ -64,6 +64,7 @@ export async function loadRows(context: CopyContext, table: LocalTable, writer: 
       } else {
         await writer.query(table.route.empty);
         await load();
+        await writer.query('reset synchronous_commit');
         failpoint('copy-rows-loaded');
         await buildPending(context, table.tableName, writer);
         await writer.transaction(() => markLoaded(context, table, writer, readers.tick));
@@ -129,6 +130,8 @@ async function loadRanges(context: CopyContext, table: LocalTable, load: Load): 
     const reader = readers.sessions[n] as Session;
     if (n > 0) writers[n] = await context.openWriter(`copy ${table.tableName}`);
     const writer = writers[n] as Session;
+    // Ranges need not wait for the disk: the commit that says they are loaded does, and takes everything before it there.
+    if (!writer.inTransaction) await writer.query('set synchronous_commit = off');
     for (let range = queue.shift(); range; range = goesOn() ? queue.shift() : undefined) {
       const conditions = [...(range.where ? [range.where] : []), ...wanted];
       const where = conditions.length > 0 ? ` where ${conditions.join(' and ')}` : '';

@@ -118,7 +118,7 @@ class DatabaseTicker {
       this.#stats.ticks += result.ticks;
       if (!result.polls) return { waitMs: tickerPeriodMs };
       const now = performance.now();
-      if (result.ticks > 0) foundAt = now;
+      if (result.busy) foundAt = now;
       waitMs = pollPeriod(waitMs, now - foundAt, tickerMinPeriodMs, tickerMaxPeriodMs);
       return { waitMs };
     });

@@ -8,11 +8,17 @@ import { type PgqFacts, readPgqFacts } from './pgq-facts.ts';
  * A tick does not wait for the disk: nobody acts upon one before a batch that ends with it was opened, and opening is a commit
  * behind the tick's, which takes it to the disk. set_config is called for a stored tick only, and rules its transaction only.
  */
-const POLL = `select p.queue_name, p.tick_id, set_config('synchronous_commit', 'off', true) from kaja.poll_ticks() p`;
+const POLL = `select p.queue_name, p.tick_id, set_config('synchronous_commit', 'off', true), current_setting('kaja.ticked', true) as ticked from kaja.poll_ticks() p`;
 
 /** What a pass did: ticks stored, or why the database cannot be ticked. */
 export type TickResult =
-  | { readonly usable: true; readonly ticks: number; readonly polls: boolean }
+  | {
+      readonly usable: true;
+      readonly ticks: number;
+      /** Ticks cover new events; others are stored only because time has passed. */
+      readonly busy: boolean;
+      readonly polls: boolean;
+    }
   | { readonly usable: false; readonly reason: string };
 
 interface Opened {
@@ -56,10 +62,13 @@ export class Ticker {
       if (!('session' in opened)) return opened;
       const { session, facts } = opened;
       try {
-        const ticks = facts.polls
-          ? (await session.query(POLL)).length
-          : Number(await session.value<bigint>('select pgq.ticker()'));
-        return { usable: true, ticks, polls: facts.polls };
+        if (!facts.polls) {
+          const ticks = Number(await session.value<bigint>('select pgq.ticker()'));
+          return { usable: true, ticks, busy: ticks > 0, polls: false };
+        }
+        const rows = await session.query<{ ticked: string | null }>(POLL);
+        const busy = rows.some((row) => row.ticked !== 'idle');
+        return { usable: true, ticks: rows.length, busy, polls: true };
       } catch (error) {
         await this.close();
         throw error;

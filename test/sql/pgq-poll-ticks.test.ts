@@ -250,6 +250,21 @@ describe.each(SERVERS)('kaja.poll_ticks on the %s', (_name, server) => {
     expect(await poll()).toEqual(['stays']);
   });
 
+  it('tells whether what it ticked were events or only time', async () => {
+    await create('why');
+    const POLL = `select p.queue_name, current_setting('kaja.ticked', true) as ticked from kaja.poll_ticks() p`;
+    const why = async (): Promise<unknown[]> =>
+      (await rows(db, POLL)).filter((row) => row.queue_name === 'why').map((row) => row.ticked);
+    await insert(db, 'why', 'x');
+    expect(await why()).toEqual(['events']);
+    // As long ago as the first tick without events takes.
+    await rows(
+      db,
+      `update pgq.tick t set tick_time = tick_time - interval '1 hour' from pgq.queue q where q.queue_id = t.tick_queue and q.queue_name = 'why'`,
+    );
+    expect(await why()).toEqual(['idle']);
+  });
+
   it('looks into no event table when idle, and writes nothing', async () => {
     const own = await createDatabase({ server });
     for (const queue of ['1', '2', '3', '4', '5']) await rows(own, 'select pgq.create_queue($1)', [queue]);
