@@ -12,8 +12,11 @@ import { beginProgress, type CopyProgress } from './copy-progress.ts';
 import { runGrowingLanes } from './growing-lanes.ts';
 import { buildPending } from './pending-ddl.ts';
 
-/** No range is bigger, in blocks of 8 kB (256 MB): a lane that turns out not to help ends with its range. */
-const MOST_BLOCKS = 32_768;
+/**
+ * Blocks of 8 kB in a range (64 MB). Between two ranges nothing flows until the last row is written, so they should be long; but what a
+ * row takes is known after the first, which progress waits for, and a lane that turns out not to help ends with its range.
+ */
+const MOST_BLOCKS = 8_192;
 
 /**
  * Load a table's rows; afterwards it is `catching-up` at the tick of the snapshot.
@@ -49,7 +52,7 @@ export async function loadRows(context: CopyContext, table: LocalTable, writer: 
     failpoint('copy-tick-made');
     const reader = readers.sessions[0] as Session;
     const columns = await readCopyColumns(context, table, reader, writer, source.name);
-    const ranges = await planRanges(reader, source.name, jobs, jobs > 1 ? MOST_BLOCKS : undefined);
+    const ranges = await planRanges(reader, source.name, 1, keepRows ? undefined : MOST_BLOCKS);
     const progress = await beginProgress(context, table.tableName, source.estimatedRows);
     const load = (): Promise<void> =>
       loadRanges(context, table, { ranges, columns, readers, writers, progress });
