@@ -98,11 +98,12 @@ async function measureAll(options: Options): Promise<number> {
     say(about);
     const missing = options.contenders.filter((name) => !isInstalled(name));
     if (missing.length > 0) say(`not installed here: ${missing.join(', ')}`);
+    const servers = { provider, subscriber, keepsDatabases: options.quick };
     const measured: string[] = [];
     let good = true;
     for (const subject of SUBJECTS.filter(({ name }) => options.only.includes(name))) {
       if (interrupted) break;
-      good = (await measure(subject, { provider, subscriber }, book, options)) && good;
+      good = (await measure(subject, servers, book, options)) && good;
       measured.push(subject.name);
       // After each subject, so that an interrupted run has left what it knows.
       const report = { book, about, subjects: measured };

@@ -47,11 +47,11 @@ async function oneRound(run: Run, site: NodeSite, rows: number): Promise<void> {
   if (left) run.book.fail('compare', site.name, left);
 }
 
-/** 1,000,000 accounts (quick: 200,000). */
+/** 1,000,000 accounts (quick: 100,000). */
 export const compare: Subject = {
   name: 'compare',
   measure: async (run: Run) => {
-    const rows = run.quick ? 200_000 : 1_000_000;
+    const rows = run.quick ? 100_000 : 1_000_000;
     await withNodeSites(run.servers, nodeContenders(run), accountTables(rows), async (sites) => {
       for (const { provider, subscriber } of sites)
         for (const url of [provider, subscriber]) await query(url, 'vacuum analyze accounts');

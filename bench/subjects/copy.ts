@@ -11,7 +11,7 @@ import {
   type ContenderName,
   createDatabase,
   difference,
-  dropDatabase,
+  dropPlaces,
   type Servers,
   type Site,
 } from '../suite/site.ts';
@@ -24,7 +24,7 @@ const MOST_SORTED = 10_000_000;
 /** `COPY … TO STDOUT` piped into `COPY … FROM STDIN`, then the primary key. */
 async function bareCopy(servers: Servers, prefix: string, schema: string): Promise<Site> {
   const provider = await createDatabase(servers.provider, `${prefix}_src`);
-  const subscriber = await createDatabase(servers.subscriber, `${prefix}_dst`);
+  const subscriber = await createDatabase(servers.subscriber, `${prefix}_dst1`);
   await query(provider, schema);
   const nothing = async (): Promise<void> => {};
   return {
@@ -51,10 +51,7 @@ async function bareCopy(servers: Servers, prefix: string, schema: string): Promi
     freeze: nothing,
     thaw: nothing,
     processes: () => ({}),
-    close: async () => {
-      await dropDatabase(servers.subscriber, `${prefix}_dst`);
-      await dropDatabase(servers.provider, `${prefix}_src`);
-    },
+    close: () => dropPlaces(servers, prefix),
   };
 }
 
@@ -67,9 +64,11 @@ const CONTENDERS = {
 
 type Opener = (typeof CONTENDERS)[keyof typeof CONTENDERS];
 
+let copies = 0;
+
 async function oneCopy(run: Run, name: string, open: Opener, rows: number): Promise<void> {
   const setup = accountTables(rows);
-  const site = await open(run.servers, 'bench_copy', setup.schema);
+  const site = await open(run.servers, `bench_copy${++copies}`, setup.schema);
   const add = (what: string, value: number, unit: string): void =>
     run.book.add('copy', `${rows} rows${what}`, name, value, unit);
   try {

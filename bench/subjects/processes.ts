@@ -43,7 +43,7 @@ export const processes: Subject = {
     if (!canMeasureProcesses) return run.note('only on Linux');
     const users = run.quick ? 20_000 : 200_000;
     // One site at a time, so that nobody is idle beside others.
-    for (const name of nodeContenders(run, true)) {
+    for (const name of nodeContenders(run)) {
       await withNodeSites(run.servers, [name], loginTables(users), async (sites) => {
         for (const site of sites) {
           for (let round = 1; round <= run.rounds; round++) {

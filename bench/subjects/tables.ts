@@ -34,7 +34,7 @@ async function standBy(run: Run, site: Site, count: number): Promise<void> {
   const pids = Object.values(site.processes()).flat();
   if (!canMeasureProcesses || pids.length === 0) return;
   const before = cpuSeconds(pids);
-  const seconds = await secondsOf(() => pause(run.quick ? 2000 : 10_000));
+  const seconds = await secondsOf(() => pause(run.quick ? 1000 : 10_000));
   const used = (100 * (cpuSeconds(pids) - before)) / seconds;
   run.book.add('tables', `${count} tables: idle CPU, all programs`, site.name, used, '%');
   run.book.add('tables', `${count} tables: RSS, all programs`, site.name, megabytes(pids, 'VmRSS'), 'MB');

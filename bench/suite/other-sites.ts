@@ -1,6 +1,6 @@
 /** The contenders that are not kaja: nobody, built-in logical replication, PgQ's C triggers. */
 import { query, waitFor } from './query.ts';
-import { createDatabase, createPlaces, dropDatabase, dropPlaces, type Servers, type Site } from './site.ts';
+import { createDatabase, createPlaces, dropPlaces, type Servers, type Site } from './site.ts';
 
 const nothing = async (): Promise<void> => {};
 
@@ -19,7 +19,7 @@ export async function plainSite(servers: Servers, prefix: string, schema: string
     freeze: nothing,
     thaw: nothing,
     processes: () => ({}),
-    close: async () => void (await dropDatabase(servers.provider, `${prefix}_src`)),
+    close: () => dropPlaces(servers, prefix, 0),
   };
 }
 

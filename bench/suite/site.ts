@@ -13,6 +13,8 @@ export type ContenderName = (typeof CONTENDERS)[number];
 export interface Servers {
   readonly provider: BenchServer;
   readonly subscriber: BenchServer;
+  /** Databases stay when a site is closed, and go with the servers: dropping one waits for a checkpoint. */
+  readonly keepsDatabases: boolean;
 }
 
 /** What a site replicates. */
@@ -109,6 +111,7 @@ export async function createPlaces(
 
 /** Drop what `createPlaces` created. */
 export async function dropPlaces(servers: Servers, prefix: string, leaves = 1): Promise<void> {
+  if (servers.keepsDatabases) return;
   for (let at = 1; at <= leaves; at++) await dropDatabase(servers.subscriber, `${prefix}_dst${at}`);
   await dropDatabase(servers.provider, `${prefix}_src`);
 }
@@ -119,6 +122,6 @@ export async function createDatabase(server: BenchServer, name: string): Promise
   return server.url(name);
 }
 
-/** Drop a database, with whoever is connected. */
-export const dropDatabase = (server: BenchServer, name: string): Promise<unknown> =>
+/* With whoever is connected. */
+const dropDatabase = (server: BenchServer, name: string): Promise<unknown> =>
   query(server.url('postgres'), `drop database if exists ${name} with (force)`);

@@ -48,5 +48,5 @@ export const growthContenders = (run: Run): ContenderName[] =>
   run.quick && !run.chosen ? ['kaja'] : replicaContenders(run);
 
 /** Those of `replicaContenders` that have nodes and a command line. */
-export const nodeContenders = (run: Run, londisteWhenQuick = false): NodeName[] =>
-  replicaContenders(run, londisteWhenQuick).filter((name) => name === 'kaja' || name === 'londiste');
+export const nodeContenders = (run: Run): NodeName[] =>
+  replicaContenders(run).filter((name) => name === 'kaja' || name === 'londiste');
