@@ -10,12 +10,12 @@ const CLIENTS = 2;
 /* How fast the backlog was written is not the question here. */
 const FAST_COMMIT = '-c synchronous_commit=off';
 
-/** Drain of 400,000 row changes (quick: 24,000). */
+/** Drain of 400,000 row changes (quick: 16,000). */
 export const drain: Subject = {
   name: 'drain',
   measure: async (run: Run) => {
     const users = run.quick ? 20_000 : 200_000;
-    const perClient = run.quick ? 3000 : 50_000;
+    const perClient = run.quick ? 2000 : 50_000;
     const changes = perClient * CLIENTS * 4;
     await withSites(run.servers, replicaContenders(run, true), loginTables(users), async (sites) => {
       for (let round = 1; round <= run.rounds; round++) {

@@ -78,7 +78,6 @@ export const queue: Subject = {
           run.note(`${site.name}: ${size} waiting`);
           await query(site.provider, fill(written, applied + size));
           written = applied + size;
-          await query(site.provider, 'analyze');
           // Londiste takes every tick by itself.
           if (site.name === 'kaja') site.resumeWith('--set', `batch_max_events=${BATCH}`);
           else await site.resume();

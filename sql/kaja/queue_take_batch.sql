@@ -5,13 +5,15 @@
 -- Result: the events in order of their ids; then one row that tells about the batch, with ev_id null: ev_type is 'all' when
 -- all wanted events came before it, else 'many' (read them with kaja.event_range_sql), ev_data is '<batch> <tick>
 -- <previous tick>', ev_extra1 is 'newest' when there is no later tick. No row at all if there is nothing to open.
+-- Without statistics of tables that only grow the planner might scan all of one, or start parallel workers for each batch, which
+-- takes longer than reading it.
 -- Events are read with the caller's rights. Errors: as kaja.next_batch.
 create or replace function kaja.take_batch(
     i_queue text, i_consumer text, i_finish bigint, i_max_events bigint, i_max_ticks int, i_max_tick bigint,
     i_tables text[], i_max_rows int, i_max_bytes int,
     out ev_id bigint, out ev_type text, out ev_data text, out ev_extra1 text)
 returns setof record
-language plpgsql as $$
+language plpgsql set enable_seqscan = off set max_parallel_workers_per_gather = 0 as $$
 declare
     v_batch record;
     v_range text;

@@ -3,10 +3,12 @@
 /** What a session is for; decides which settings are pinned. */
 export type SessionPurpose = 'read' | 'apply' | 'admin' | 'listen';
 
-/** Milliseconds; 0 or absent means no limit, whatever the role's or database's default is. */
+/** Limits are milliseconds; 0 or absent means none, whatever the role's or database's default is. */
 export interface SessionLimits {
   readonly statementTimeoutMs?: number | undefined;
   readonly lockTimeoutMs?: number | undefined;
+  /** Batches are read here: by the index and by one process, whatever the planner thinks, which has no statistics of tables that only grow. */
+  readonly readsBatches?: boolean | undefined;
 }
 
 const PINNED: Readonly<Record<string, string>> = {
@@ -39,6 +41,7 @@ export function settingsFor(limits: SessionLimits): { names: string[]; values: s
     ...PINNED,
     statement_timeout: String(limits.statementTimeoutMs ?? 0),
     lock_timeout: String(limits.lockTimeoutMs ?? 0),
+    ...(limits.readsBatches ? { enable_seqscan: 'off', max_parallel_workers_per_gather: '0' } : {}),
   };
   return { names: Object.keys(all), values: Object.values(all) };
 }

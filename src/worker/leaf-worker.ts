@@ -190,6 +190,7 @@ export class LeafWorker {
         openSession(location, {
           purpose: 'read',
           applicationName: `kaja ${this.#settings.consumer}${what}`,
+          readsBatches: true,
           signal: this.#signal,
         });
       const session = await open();
@@ -271,6 +272,7 @@ export class LeafWorker {
         openSession(providerLocation, {
           purpose: 'read',
           applicationName: `kaja ${consumer} ${name}`,
+          readsBatches: true,
           signal: this.#signal,
         }),
     };

@@ -1,5 +1,6 @@
 /** kaja.next_batch, kaja.event_range_sql and kaja.tick_at_snapshot. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openSession } from '../../src/db/session.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { drain, eagerQueue, failure, insert, rows, SERVERS, value } from './queue-support.ts';
 
@@ -102,15 +103,18 @@ describe.each(SERVERS)('batches by size on the %s', (_name, server) => {
         [id],
       );
       if (analyzed) await rows(db, `analyze pgq.event_${id}_0`);
+      await using reader = await openSession(db.url, { purpose: 'read', readsBatches: true });
       for (const tick of [40, 50, 51]) {
         const text = await value(
           db,
           'select kaja.event_range_sql($1, $2::bigint, $2::bigint + 1, null, null)',
           [queue, tick],
         );
-        const plan = (await rows(db, `explain ${text}`)).map((row) => row['QUERY PLAN']).join('\n');
+        const plan = (await reader.query(`explain ${text}`)).map((row) => row['QUERY PLAN']).join('\n');
         expect(plan).not.toContain(`Seq Scan on event_${id}_0`);
         expect(plan).toContain(`event_${id}_0_txid_idx`);
+        // Starting processes takes longer than reading a batch.
+        expect(plan).not.toContain('Gather');
       }
       const count = (tick: number): Promise<string | null> =>
         value(db, 'select kaja.event_range_sql($1, $2::bigint, $2::bigint + 1, null, null)', [
@@ -218,4 +222,13 @@ describe.each(SERVERS)('ticks from a snapshot on the %s', (_name, server) => {
     await session.query('rollback');
     await rows(db, `select pgq.set_queue_config('q', 'external_ticker', 'false')`);
   });
+
+  it.each(['kaja.take_batch', 'pgq.get_batch_events'])(
+    '%s does not ask the planner how to find a batch',
+    async (name) => {
+      expect(await value(db, 'select proconfig::text from pg_proc where oid = $1::regproc', [name])).toBe(
+        '{enable_seqscan=off,max_parallel_workers_per_gather=0}',
+      );
+    },
+  );
 });
