@@ -98,7 +98,7 @@ async function measureAll(options: Options): Promise<number> {
     say(about);
     const missing = options.contenders.filter((name) => !isInstalled(name));
     if (missing.length > 0) say(`not installed here: ${missing.join(', ')}`);
-    const servers = { provider, subscriber, keepsDatabases: options.quick };
+    const servers = { provider, subscriber, hurry: options.quick };
     const measured: string[] = [];
     let good = true;
     for (const subject of SUBJECTS.filter(({ name }) => options.only.includes(name))) {

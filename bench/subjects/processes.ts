@@ -23,8 +23,8 @@ async function watch(run: Run, state: string, site: NodeSite, work: () => Promis
 
 async function oneRound(run: Run, site: NodeSite, users: number): Promise<void> {
   await catchUp(site);
-  await pause(2000);
-  await watch(run, 'idle', site, () => pause(run.quick ? 3000 : 20_000));
+  await pause(run.quick ? 1000 : 2000);
+  await watch(run, 'idle', site, () => pause(run.quick ? 2000 : 20_000));
   for (let call = 0; call < 3; call++) {
     const status = await secondsOf(() => site.onLeaf([0], 'status'));
     run.book.add('processes', 'CLI status', site.name, status, 's');

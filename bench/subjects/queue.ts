@@ -61,11 +61,11 @@ async function check(run: Run, site: NodeSite): Promise<number> {
   return Number(row?.id);
 }
 
-/** 100,000 and 1,000,000 waiting events (quick: 30,000 and 200,000; large: 10,000,000 too). */
+/** 100,000 and 1,000,000 waiting events (quick: 20,000 and 100,000; large: 10,000,000 too). */
 export const queue: Subject = {
   name: 'queue',
   measure: async (run: Run) => {
-    const sizes = run.quick ? [30_000, 200_000] : [100_000, 1_000_000, ...(run.large ? [10_000_000] : [])];
+    const sizes = run.quick ? [20_000, 100_000] : [100_000, 1_000_000, ...(run.large ? [10_000_000] : [])];
     const batches = run.quick ? 15 : 50;
     await withNodeSites(run.servers, nodeContenders(run), SETUP, async (sites) => {
       for (const site of sites) {

@@ -10,6 +10,7 @@ const GIVE_UP_MS = 30_000;
 
 /** The tables that are written. */
 export const PROBE_TABLES: SiteTables = {
+  reusable: true,
   tables: ['probe', 'counter'],
   schema: `
     create table probe (writer int, n bigint, note text, primary key (writer, n));

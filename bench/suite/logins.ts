@@ -7,6 +7,7 @@ export const LOGIN_TABLES = ['user_info', 'user_session', 'user_login_rec', 'use
 
 /** Tables with `users` users. */
 export const loginTables = (users: number): SiteTables & { readonly seed: string } => ({
+  reusable: true,
   tables: LOGIN_TABLES,
   schema: `
     create table user_info (userid int primary key, engname text, cnname text, occupation text, birthday date,

@@ -35,6 +35,9 @@ const OPENERS: Record<ContenderName, Opener<Site>> = {
 
 let opened = 0;
 
+/* Of a run in a hurry. They end with the programs and servers of the run. */
+const kept = new Map<string, Site>();
+
 /* Both sides are filled by the same statements; how long a copy takes is a subject of its own. */
 async function openSite<S extends Site>(
   open: Opener<S>,
@@ -42,6 +45,10 @@ async function openSite<S extends Site>(
   setup: SiteTables,
   leaves: number,
 ): Promise<S> {
+  const key = servers.hurry && setup.reusable ? JSON.stringify([open.name, setup, leaves]) : undefined;
+  const known = key === undefined ? undefined : kept.get(key);
+  // The key has the opener's name in it.
+  if (known) return known as S;
   const site = await open(servers, `bench${++opened}`, withMarker(setup.schema), leaves);
   try {
     const { seed } = setup;
@@ -49,7 +56,10 @@ async function openSite<S extends Site>(
     await site.publish([...setup.tables, MARKER]);
     await site.subscribe([...setup.tables, MARKER], true);
     await catchUp(site);
-    return site;
+    if (key === undefined) return site;
+    const lasting = { ...site, close: async () => {} };
+    kept.set(key, lasting);
+    return lasting;
   } catch (error) {
     await site.close();
     throw error;

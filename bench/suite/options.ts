@@ -46,7 +46,7 @@ export function readOptions(subjects: readonly string[]): Options {
     quick,
     large,
     rounds: numberOf('--rounds', values.rounds, quick ? 1 : 3, Number.isInteger),
-    minutes: numberOf('--minutes', values.minutes, quick ? 4 / 60 : 1, (value) => value > 0),
+    minutes: numberOf('--minutes', values.minutes, quick ? 3 / 60 : 1, (value) => value > 0),
     ...(rates === undefined
       ? {}
       : { rates: rates.split(',').map((one) => numberOf('--rates', one, 0, Number.isInteger)) }),

@@ -13,8 +13,8 @@ export type ContenderName = (typeof CONTENDERS)[number];
 export interface Servers {
   readonly provider: BenchServer;
   readonly subscriber: BenchServer;
-  /** Databases stay when a site is closed, and go with the servers: dropping one waits for a checkpoint. */
-  readonly keepsDatabases: boolean;
+  /** A quick run: databases stay when a site is closed, and go with the servers, for dropping one waits for a checkpoint; `reusable` sites are used again. */
+  readonly hurry: boolean;
 }
 
 /** What a site replicates. */
@@ -24,6 +24,8 @@ export interface SiteTables {
   /** Statements that fill the tables before replication starts, on both sides alike. */
   readonly seed?: string;
   readonly tables: readonly string[];
+  /** Several subjects write to such tables and do not mind what the others left. */
+  readonly reusable?: boolean;
 }
 
 /** Process numbers of a contender's programs by what they do, for memory and CPU. */
@@ -111,7 +113,7 @@ export async function createPlaces(
 
 /** Drop what `createPlaces` created. */
 export async function dropPlaces(servers: Servers, prefix: string, leaves = 1): Promise<void> {
-  if (servers.keepsDatabases) return;
+  if (servers.hurry) return;
   for (let at = 1; at <= leaves; at++) await dropDatabase(servers.subscriber, `${prefix}_dst${at}`);
   await dropDatabase(servers.provider, `${prefix}_src`);
 }
