@@ -11,8 +11,8 @@ export interface Prepared {
 /** Rows of one statement; fields are the server's text. */
 export type TextRows = readonly (readonly (string | null)[])[];
 
-/** A session's memory of statements would grow with every table that is seen. */
-const MAX_PREPARED = 200;
+/** A server keeps a plan of some 0.15 MB with each: its memory must not grow with every table that is seen. */
+const MAX_PREPARED = 2_000;
 
 /** What node-postgres' connection offers; its published types leave most of it out. */
 interface Wire {

@@ -9,6 +9,9 @@ import type { Session } from '../db/session.ts';
 /** Pieces end here. Small ones reuse the memory of those before; fresh memory costs a server more than the work in it. */
 const PIECE_EVENTS = 2_000;
 const PIECE_BYTES = 1_048_576;
+/** Each table of a piece costs a statement: with many tables pieces are longer, up to so many times the bytes. */
+const EVENTS_PER_TABLE = 20;
+const LONG_PIECE = 4;
 /** Rows beyond this size do not pass through memory. */
 const MAX_ROW_BYTES = 16 * PIECE_BYTES;
 /** Pieces that may wait. */
@@ -57,11 +60,14 @@ export function openEventStream(source: Session, eventSql: string): EventStream 
   const parser = new BinaryRowParser([1, 3]);
   let rows: BinaryRow[] = [];
   let bytes = 0;
+  // The parser gives equal names as one Buffer.
+  let tables = new Set<unknown>();
   let tooBig: NeedsStagingSignal | undefined;
   const endPiece = async (): Promise<void> => {
     const piece = rows;
     rows = [];
     bytes = 0;
+    tables = new Set();
     await offer(piece);
   };
   const reading = copyOut(
@@ -71,13 +77,15 @@ export function openEventStream(source: Session, eventSql: string): EventStream 
       bytes += data.length;
       for (const row of parser.push(data)) {
         rows.push(row);
-        if (rows.length >= PIECE_EVENTS) await endPiece();
+        tables.add(row[3]);
+        if (rows.length >= Math.max(PIECE_EVENTS, EVENTS_PER_TABLE * tables.size)) await endPiece();
       }
       if (parser.needed > MAX_ROW_BYTES) {
         tooBig = new NeedsStagingSignal();
         throw tooBig;
       }
-      if (bytes >= PIECE_BYTES && rows.length > 0) await endPiece();
+      const enough = EVENTS_PER_TABLE * tables.size > PIECE_EVENTS ? LONG_PIECE * PIECE_BYTES : PIECE_BYTES;
+      if (bytes >= enough && rows.length > 0) await endPiece();
     },
     { signal: stop.signal },
   )

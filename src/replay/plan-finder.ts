@@ -11,10 +11,17 @@ interface SourceColumn {
 }
 
 interface MapRow {
+  tableName: string;
   sourceAttnum: number;
   sourceName: string;
   destAttnum: number | null;
   keyPosition: number | null;
+}
+
+/** What this node knows of a queue's tables: maps by table, columns of shapes by id. */
+interface Known {
+  readonly maps: ReadonlyMap<string, readonly MapRow[]>;
+  readonly shapes: Map<string, string>;
 }
 
 interface DestColumn {
@@ -32,6 +39,7 @@ export class PlanCache {
   readonly #source: () => Session;
   readonly #queue: string;
   readonly #plans = new Map<string, RowPlan>();
+  #known: Promise<Known> | undefined;
   #next = 1;
 
   /**
@@ -60,24 +68,39 @@ export class PlanCache {
 
   /** Can the plan be found without asking the provider? */
   async findsHere(route: TableRoute, shape: string): Promise<boolean> {
-    return (
-      this.#plans.has(JSON.stringify([route, shape])) ||
-      (await this.#target.value('select true from kaja.shape where shape_id = $1', [shape])) === true
-    );
+    return this.#plans.has(JSON.stringify([route, shape])) || (await this.#readKnown()).shapes.has(shape);
   }
 
   /** Read shapes, maps and columns anew: tables changed. Numbers of temporary types go on, the old types are still there. */
   clear(): void {
     this.#plans.clear();
+    this.#known = undefined;
+  }
+
+  /* All tables at once: with a thousand of them, asking for each would take seconds. */
+  #readKnown(): Promise<Known> {
+    this.#known ??= (async () => {
+      const maps = await this.#target.query<MapRow>(
+        `select table_name as "tableName", source_attnum as "sourceAttnum", source_name as "sourceName", dest_attnum as "destAttnum", key_position as "keyPosition"
+           from kaja.column_map where queue_name = $1`,
+        [this.#queue],
+      );
+      const shapes = await this.#target.query<{ id: string; columns: string }>(
+        'select shape_id as id, columns::text from kaja.shape',
+      );
+      const byTable = new Map<string, MapRow[]>();
+      for (const map of maps) byTable.set(map.tableName, [...(byTable.get(map.tableName) ?? []), map]);
+      return { maps: byTable, shapes: new Map(shapes.map(({ id, columns }) => [id, columns])) };
+    })();
+    this.#known.catch(() => {
+      this.#known = undefined;
+    });
+    return this.#known;
   }
 
   async #make(route: TableRoute, shape: string): Promise<RowPlan> {
     const source = await this.#readShape(route, shape);
-    const maps = await this.#target.query<MapRow>(
-      `select source_attnum as "sourceAttnum", source_name as "sourceName", dest_attnum as "destAttnum", key_position as "keyPosition"
-         from kaja.column_map where queue_name = $1 and table_name = $2`,
-      [this.#queue, route.tableName],
-    );
+    const maps = (await this.#readKnown()).maps.get(route.tableName) ?? [];
     const dest = await this.#target.query<DestColumn>(
       `select a.attnum::int, a.attname as name, format_type(a.atttypid, a.atttypmod) as type, a.attgenerated <> '' as generated, a.attidentity = 'a' as "identityAlways",
               kaja.equality_operator(a.atttypid) as equals
@@ -134,7 +157,8 @@ export class PlanCache {
       return (JSON.parse(shape) as string[]).map((name) => ({ name, attnum: attnums.get(name) ?? null }));
     }
     const read = 'select columns::text from kaja.shape where shape_id = $1';
-    const local = await this.#target.value<string>(read, [shape]);
+    const { shapes } = await this.#readKnown();
+    const local = shapes.get(shape);
     if (local !== undefined) return parseShape(local);
     const remote = await this.#source().value<string>(read, [shape]);
     if (remote === undefined) {
@@ -150,6 +174,7 @@ export class PlanCache {
       'insert into kaja.shape (shape_id, columns) values ($1, $2) on conflict do nothing',
       [shape, remote],
     );
+    shapes.set(shape, remote);
     return parseShape(remote);
   }
 }

@@ -12,8 +12,8 @@ import { Outcomes, type TableOutcome } from './table-outcome.ts';
 
 const OPS = { I: Buffer.from('I'), U: Buffer.from('U'), D: Buffer.from('D') } as const;
 
-/** With more tables their statements would not stay prepared. */
-const MAX_TABLES = 100;
+/** With more tables their statements would not stay prepared, and all of them at work at once would need much memory. */
+const MAX_TABLES = 2_000;
 
 interface Draft {
   readonly route: TableRoute;

@@ -116,4 +116,28 @@ describe('reading ahead', () => {
     await equal();
     expect(readAhead()).toBeGreaterThan(before);
   });
+
+  it('does not stage a batch because it has many tables', async () => {
+    const names = Array.from({ length: 110 }, (_, n) => `many${n}`);
+    const make = names.map((name) => `create table ${name} (id int primary key, n int)`).join(';');
+    await Promise.all([root.sql(make), leaf.sql(make)]);
+    for (const name of names) await pair.addTable(name, { expectSync: true });
+    await pair.settled(45_000);
+    const staged = (): number => pair.log.filter((line) => line.endsWith('staged}')).length;
+    await pair.stopWorker();
+    const before = staged();
+    for (let round = 0; round < 2; round++)
+      await root.sql(
+        names
+          .map(
+            (name) =>
+              `insert into ${name} select g + ${100 * round}, 0 from generate_series(1, 20) g; update ${name} set n = n + 1; delete from ${name} where id % 7 = 0`,
+          )
+          .join(';'),
+      );
+    pair.startWorker();
+    await equal();
+    for (const name of ['many0', 'many55', 'many109']) await pair.expectEqual(name);
+    expect(staged()).toBe(before);
+  });
 });
