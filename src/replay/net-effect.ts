@@ -111,17 +111,21 @@ export function updateRows(plan: RowPlan, net = netRows(plan), condition = ''): 
   const columns = writtenColumns(plan).filter((column) => !column.key && column.updatable);
   const where = `n.op = 'U' and ${keyMatch(plan, 'n.r')}${condition}`;
   if (columns.length === 0)
-    return `select n.existed from (${net}) n join ${targetOf(plan)} t on ${keyMatch(plan, 'n.r')} where ${where}`;
+    return `select n.existed from (${net}) n where n.op = 'U' and ${isThere(plan)}${condition}`;
   const sets = columns.map((column) => `${column.dest} = ${field('n.r', column)}`);
   return `update ${targetOf(plan)} t set ${sets.join(', ')} from (${net}) n where ${where} returning n.existed`;
 }
+
+/** Condition: the row exists. OFFSET keeps it from becoming a join that may read all of the index (see `keyMatch`). */
+const isThere = (plan: RowPlan): string =>
+  `exists (select from ${targetOf(plan)} t where ${keyMatch(plan, 'n.r')}${plan.route.keyIndexed ? ' offset 0' : ''})`;
 
 /** INSERT of rows that do not exist. */
 export function insertRows(plan: RowPlan, net = netRows(plan), condition = ''): string {
   const columns = writtenColumns(plan);
   return `insert into ${plan.route.dest} (${columns.map((column) => column.dest).join(', ')}) overriding system value
     select ${columns.map((column) => field('n.r', column)).join(', ')} from (${net}) n
-     where n.op = 'U' and not exists (select from ${targetOf(plan)} t where ${keyMatch(plan, 'n.r')})${condition}`;
+     where n.op = 'U' and not ${isThere(plan)}${condition}`;
 }
 
 /** Delete what ended deleted. Returns deleted rows, and those of them that were expected. */

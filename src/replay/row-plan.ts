@@ -76,10 +76,17 @@ export const writtenColumns = (plan: RowPlan): PlanColumn[] =>
 export const keyColumns = (plan: RowPlan): PlanColumn[] =>
   plan.columns.filter((column) => column.key).sort((a, b) => ((a.dest ?? '') < (b.dest ?? '') ? -1 : 1));
 
-/** Condition: row `t` of the target table has the key of the parsed row `row`. */
+/**
+ * Condition: row `t` of the target table has the key of the parsed row `row`. As `any (array[…])` it can be looked up in the key's
+ * index, but not merged with: while the table is empty both cost the same, and a plan that reads the whole index for each batch
+ * would stay prepared while the table grows.
+ */
 export const keyMatch = (plan: RowPlan, row: string): string =>
   keyColumns(plan)
-    .map((column) => `t.${column.dest} ${column.equals} ${field(row, column)}`)
+    .map((column) => {
+      const value = field(row, column);
+      return `t.${column.dest} ${column.equals} ${plan.route.keyIndexed ? `any (array[${value}])` : value}`;
+    })
     .join(' and ');
 
 /** `dest`, or `only dest` for a plain table in UPDATE and DELETE. */

@@ -140,4 +140,29 @@ describe('reading ahead', () => {
     for (const name of ['many0', 'many55', 'many109']) await pair.expectEqual(name);
     expect(staged()).toBe(before);
   });
+
+  it('looks keys up, also in a table that was empty when its statement was prepared', async () => {
+    const make = 'create table fresh (id int primary key, n int); create index on fresh (n)';
+    await Promise.all([root.sql(make), leaf.sql(make)]);
+    await pair.addTable('fresh', { expectSync: true });
+    await leaf.sql('analyze fresh; alter table fresh set (autovacuum_enabled = off)');
+    await pair.settled(45_000);
+    // One transaction for each batch, so that the plan would be kept while the table grows.
+    await pair.stopWorker();
+    await root.sql(
+      `do $$ begin
+         for i in 1..10000 loop
+           insert into fresh values (i, 0);
+           update fresh set n = n + 1 where id = greatest(1, i - 50);
+         end loop;
+       end $$`,
+    );
+    pair.startWorker();
+    await equal();
+    const [scans] = await leaf.sql(
+      `select pg_sleep(1.5), (select idx_tup_read::int from pg_stat_user_indexes where indexrelname = 'fresh_pkey') as read`,
+    );
+    // Each row a few times. Reading the whole index with each piece of 2,000 events adds up.
+    expect(scans?.read).toBeLessThan(150_000);
+  });
 });
