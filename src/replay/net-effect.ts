@@ -109,11 +109,10 @@ export const deleteRows = (plan: RowPlan, net = netRows(plan)): string =>
  */
 export function updateRows(plan: RowPlan, net = netRows(plan), condition = ''): string {
   const columns = writtenColumns(plan).filter((column) => !column.key && column.updatable);
-  const where = `n.op = 'U' and ${keyMatch(plan, 'n.r')}${condition}`;
   if (columns.length === 0)
     return `select n.existed from (${net}) n where n.op = 'U' and ${isThere(plan)}${condition}`;
   const sets = columns.map((column) => `${column.dest} = ${field('n.r', column)}`);
-  return `update ${targetOf(plan)} t set ${sets.join(', ')} from (${net}) n where ${where} returning n.existed`;
+  return `update ${targetOf(plan)} t set ${sets.join(', ')} from (${net}) n where n.op = 'U' and ${keyMatch(plan, 'n.r')}${condition} returning n.existed`;
 }
 
 /** Condition: the row exists. OFFSET keeps it from becoming a join that may read all of the index (see `keyMatch`). */
