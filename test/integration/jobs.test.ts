@@ -114,9 +114,10 @@ describe('compare_schedule', () => {
     expect(equal).toMatchObject({ started_by: 'schedule', reason: null, attempts: 1, different_rows: '0' });
     expect(existsSync(factsFile)).toBe(false);
     expect(worker.err()).toMatch(/INFO \[leaf_job\] job compare is scheduled: \* \* \* \* \* \*, /);
-    expect(worker.err()).toMatch(
-      /INFO \[leaf_job\] job compare started by schedule\n.*INFO \[leaf_job\] job compare ended: 2 tables equal, /s,
-    );
+    // The run is recorded before it is logged.
+    const startAndEnd =
+      /INFO \[leaf_job\] job compare started by schedule\n.*INFO \[leaf_job\] job compare ended: 2 tables equal, /s;
+    await eventually(() => startAndEnd.test(worker.err()));
     expect((await pair.onLeaf('compare-history', String(equal.compare_run_id), '--json')).out).toContain(
       '"started_by": "schedule"',
     );
