@@ -24,7 +24,7 @@ const isConstraintViolation = (error: unknown): boolean => sqlstateOf(error)?.st
  * Apply what is staged: set-based if that gives the state that the events in order would give, else event by event.
  * @param groups what the staging table holds
  * @param routes tables whose events are wanted, by logical name
- * @param findPlan plan of a table and shape
+ * @param findPlans plans of tables and shapes
  * @returns counters per table; the caller stores them and the position in the same transaction
  * @throws the server's error when no way of writing satisfies the constraints of this node
  */
@@ -32,9 +32,9 @@ export async function applyBatch(
   target: Session,
   groups: readonly StagedGroup[],
   routes: ReadonlyMap<string, TableRoute>,
-  findPlan: PlanFinder,
+  findPlans: PlanFinder,
 ): Promise<BatchOutcome> {
-  const contents = await readContents(groups, routes, findPlan);
+  const contents = await readContents(groups, routes, findPlans);
   const { ignored } = contents;
   await indexStaging(target, contents.tables.length);
   const needsOrder =

@@ -4,8 +4,14 @@ import { parseEventType } from './event-type.ts';
 import type { RowPlan, TableRoute } from './row-plan.ts';
 import type { StagedGroup } from './staging.ts';
 
-/** Finds (and prepares, once per session) the plan for a table's rows of one shape. */
-export type PlanFinder = (route: TableRoute, shape: string) => Promise<RowPlan>;
+/** Rows of one shape of a table. */
+export interface PlanRequest {
+  readonly route: TableRoute;
+  readonly shape: string;
+}
+
+/** Finds (and prepares, once per session) the plans for rows of these shapes, in the same order. */
+export type PlanFinder = (wanted: readonly PlanRequest[]) => Promise<RowPlan[]>;
 
 /** A table's row events. Several shapes at once are rare: a DDL in the batch, partitions with other column orders. */
 export interface TableBatch {
@@ -42,7 +48,7 @@ interface Draft {
 export async function readContents(
   groups: readonly StagedGroup[],
   routes: ReadonlyMap<string, TableRoute>,
-  findPlan: PlanFinder,
+  findPlans: PlanFinder,
 ): Promise<BatchContents> {
   const truncated = new Map<TableRoute, bigint>();
   const upstream = new Set<TableRoute>();
@@ -71,17 +77,20 @@ export async function readContents(
       drafts.set(route, draft);
     }
   }
+  const plans = await findPlans(
+    [...drafts.values()].flatMap(({ route, shapes }) => [...shapes].map((shape) => ({ route, shape }))),
+  );
   const tables: TableBatch[] = [];
+  let taken = 0;
   for (const { route, shapes, ops } of drafts.values()) {
-    const plans: RowPlan[] = [];
-    for (const shape of shapes) plans.push(await findPlan(route, shape));
     tables.push({
       route,
-      plans,
+      plans: plans.slice(taken, taken + shapes.size),
       insertsOnly: ops.size === 1 && ops.has('I'),
       removes: ops.has('D') || route.where !== null,
       afterEvent: String(truncated.get(route) ?? -1n),
     });
+    taken += shapes.size;
   }
   return { tables, truncated: [...truncated.keys()], upstream: [...upstream], ignored };
 }

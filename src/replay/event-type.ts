@@ -14,9 +14,12 @@ export type EventType =
   | { readonly kind: 'execute' }
   /** Formats of Londiste's own triggers: logutriga, sqltriga, jsontriga. */
   | { readonly kind: 'upstream' }
-  /** `pgq.*` and `londiste.*`: news about the set. */
-  | { readonly kind: 'control' }
+  /** `pgq.*` and `londiste.*`: news about the set. Quiet ones leave the tables as they are, and their type, data and extra1 say all. */
+  | { readonly kind: 'control'; readonly quiet: boolean }
   | { readonly kind: 'unknown' };
+
+/* These come every few seconds or minutes in the middle of rows. */
+const QUIET = new Set(['pgq.global-watermark', 'pgq.tick-id', 'londiste.update-seq']);
 
 /** Classify an event by its `ev_type`. */
 export function parseEventType(type: string): EventType {
@@ -25,6 +28,6 @@ export function parseEventType(type: string): EventType {
   if (type === 'R') return { kind: 'truncate' };
   if (type === 'EXECUTE') return { kind: 'execute' };
   if (/^[IUD](:|$)/.test(type) || type.startsWith('{"')) return { kind: 'upstream' };
-  if (/^(pgq|londiste)\./.test(type)) return { kind: 'control' };
+  if (/^(pgq|londiste)\./.test(type)) return { kind: 'control', quiet: QUIET.has(type) };
   return { kind: 'unknown' };
 }

@@ -2,7 +2,8 @@
 import { quoteIdent } from '../db/names.ts';
 import type { Session } from '../db/session.ts';
 import { KajaError } from '../errors/kaja-error.ts';
-import { createRowType, type PlanColumn, type RowPlan, type TableRoute } from './row-plan.ts';
+import type { PlanRequest } from './batch-contents.ts';
+import { type PlanColumn, type RowPlan, rowType, rowTypeColumns, type TableRoute } from './row-plan.ts';
 
 interface SourceColumn {
   readonly name: string;
@@ -25,6 +26,7 @@ interface Known {
 }
 
 interface DestColumn {
+  dest: string;
   attnum: number;
   name: string;
   type: string;
@@ -39,6 +41,9 @@ export class PlanCache {
   readonly #source: () => Session;
   readonly #queue: string;
   readonly #plans = new Map<string, RowPlan>();
+  /** Numbers of the row types that the session has, by their columns. */
+  readonly #rowTypes = new Map<string, number>();
+  #uncommitted: { plans: string[]; rowTypes: string[] } = { plans: [], rowTypes: [] };
   #known: Promise<Known> | undefined;
   #next = 1;
 
@@ -53,28 +58,86 @@ export class PlanCache {
   }
 
   /**
-   * Plan for rows of a shape of a table.
+   * Plans for rows of these shapes, in the same order. What is new is asked for and made for all tables at once.
    * @throws KajaError column-missing: the provider has a column that this node lacks
    */
-  async find(route: TableRoute, shape: string): Promise<RowPlan> {
-    const id = JSON.stringify([route, shape]);
-    const known = this.#plans.get(id);
-    if (known) return known;
-    const plan = await this.#make(route, shape);
-    await this.#target.query(createRowType(plan));
-    this.#plans.set(id, plan);
-    return plan;
+  async find(wanted: readonly PlanRequest[]): Promise<RowPlan[]> {
+    const fresh = wanted.filter((one) => !this.#plans.has(keyOf(one)));
+    if (fresh.length > 0) await this.#makeAll(fresh);
+    return wanted.map((one) => this.#plans.get(keyOf(one)) as RowPlan);
   }
 
-  /** Can the plan be found without asking the provider? */
-  async findsHere(route: TableRoute, shape: string): Promise<boolean> {
-    return this.#plans.has(JSON.stringify([route, shape])) || (await this.#readKnown()).shapes.has(shape);
+  /** Can the plans be found without asking the provider? */
+  async findsHere(wanted: readonly PlanRequest[]): Promise<boolean> {
+    const fresh = wanted.filter((one) => !this.#plans.has(keyOf(one)));
+    if (fresh.length === 0) return true;
+    const { shapes } = await this.#readKnown();
+    return fresh.every(({ shape }) => shapes.has(shape));
+  }
+
+  /** The transaction in which plans may have been found was committed. */
+  committed(): void {
+    this.#uncommitted = { plans: [], rowTypes: [] };
+  }
+
+  /** The transaction in which plans may have been found was rolled back: their new temporary types went with it. */
+  rolledBack(): void {
+    for (const key of this.#uncommitted.plans) this.#plans.delete(key);
+    for (const text of this.#uncommitted.rowTypes) this.#rowTypes.delete(text);
+    this.committed();
   }
 
   /** Read shapes, maps and columns anew: tables changed. Numbers of temporary types go on, the old types are still there. */
   clear(): void {
     this.#plans.clear();
+    this.#rowTypes.clear();
+    this.committed();
     this.#known = undefined;
+  }
+
+  async #makeAll(wanted: readonly PlanRequest[]): Promise<void> {
+    const dest = await this.#readDestColumns(wanted);
+    const plans = new Map<string, RowPlan>();
+    const types = new Map<string, number>();
+    for (const one of wanted) {
+      const columns = await this.#matchColumns(one, dest.get(one.route.dest) ?? []);
+      const text = rowTypeColumns(columns);
+      const rowTypeId = this.#rowTypes.get(text) ?? types.get(text) ?? this.#next++;
+      if (!this.#rowTypes.has(text)) types.set(text, rowTypeId);
+      const taken = new Set(columns.map((column) => column.dest));
+      const ownColumns = (dest.get(one.route.dest) ?? [])
+        .filter((column) => !column.generated)
+        .map((column) => quoteIdent(column.name))
+        .filter((name) => !taken.has(name));
+      plans.set(keyOf(one), { id: this.#next++, rowTypeId, ...one, columns, ownColumns });
+    }
+    const create = [...types].map(
+      ([text, rowTypeId]) => `create type ${rowType({ rowTypeId })} as (${text})`,
+    );
+    if (create.length > 0) await this.#target.query(create.join('; '));
+    for (const [text, id] of types) this.#rowTypes.set(text, id);
+    for (const [key, plan] of plans) this.#plans.set(key, plan);
+    if (!this.#target.inTransaction) return;
+    this.#uncommitted.plans.push(...plans.keys());
+    this.#uncommitted.rowTypes.push(...types.keys());
+  }
+
+  /** Columns of this node's tables, by the tables' quoted names. */
+  async #readDestColumns(wanted: readonly PlanRequest[]): Promise<Map<string, DestColumn[]>> {
+    const rows = await this.#target.query<DestColumn>(
+      `select d.dest, a.attnum::int, a.attname as name, format_type(a.atttypid, a.atttypmod) as type, a.attgenerated <> '' as generated,
+              a.attidentity = 'a' as "identityAlways", kaja.equality_operator(a.atttypid) as equals
+         from unnest($1::text[]) d(dest) join pg_attribute a on a.attrelid = d.dest::regclass and a.attnum > 0 and not a.attisdropped
+        order by d.dest, a.attnum`,
+      [[...new Set(wanted.map(({ route }) => route.dest))]],
+    );
+    const byTable = new Map<string, DestColumn[]>();
+    for (const row of rows) {
+      const columns = byTable.get(row.dest);
+      if (columns) columns.push(row);
+      else byTable.set(row.dest, [row]);
+    }
+    return byTable;
   }
 
   /* All tables at once: with a thousand of them, asking for each would take seconds. */
@@ -98,15 +161,10 @@ export class PlanCache {
     return this.#known;
   }
 
-  async #make(route: TableRoute, shape: string): Promise<RowPlan> {
+  /** The shape's columns, and what becomes of each here. */
+  async #matchColumns({ route, shape }: PlanRequest, dest: readonly DestColumn[]): Promise<PlanColumn[]> {
     const source = await this.#readShape(route, shape);
     const maps = (await this.#readKnown()).maps.get(route.tableName) ?? [];
-    const dest = await this.#target.query<DestColumn>(
-      `select a.attnum::int, a.attname as name, format_type(a.atttypid, a.atttypmod) as type, a.attgenerated <> '' as generated, a.attidentity = 'a' as "identityAlways",
-              kaja.equality_operator(a.atttypid) as equals
-         from pg_attribute a where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped`,
-      [route.dest],
-    );
     const columns = source.map((column): PlanColumn => {
       const map =
         maps.find((one) => one.sourceAttnum === column.attnum) ??
@@ -137,12 +195,7 @@ export class PlanCache {
         },
       );
     }
-    const taken = new Set(columns.map((column) => column.dest));
-    const ownColumns = dest
-      .filter((one) => !one.generated)
-      .map((one) => quoteIdent(one.name))
-      .filter((name) => !taken.has(name));
-    return { id: this.#next++, route, shape, columns, ownColumns };
+    return columns;
   }
 
   /** Columns of a shape: by its id from this node or the provider, or inline. */
@@ -178,6 +231,8 @@ export class PlanCache {
     return parseShape(remote);
   }
 }
+
+const keyOf = ({ route, shape }: PlanRequest): string => JSON.stringify([route, shape]);
 
 /**
  * Copy the provider's shapes to this node, so that a batch which is streaming need not stop and ask. An id stands for the same

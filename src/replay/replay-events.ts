@@ -9,7 +9,8 @@ import { readGroups, stageEvents } from './staging.ts';
 
 /** An event that tells about the set rather than about rows. */
 export interface ControlEvent {
-  readonly id: bigint;
+  /** Null when it was not read. */
+  readonly id: bigint | null;
   readonly type: string;
   readonly data: string | null;
   readonly extra1: string | null;
@@ -42,7 +43,7 @@ export async function replayEvents(
   if (bytes === 0)
     return { tables: new Map(), ignored: 0, inEventOrder: false, events: 0, bytes, control: [] };
   const groups = await readGroups(target);
-  const outcome = await applyBatch(target, groups, routes, (route, shape) => plans.find(route, shape));
+  const outcome = await applyBatch(target, groups, routes, (wanted) => plans.find(wanted));
   await saveOutcomes(target, queue, outcome.tables);
   const control = groups.some((group) => parseEventType(group.type).kind === 'control')
     ? await target.query<ControlEvent>(

@@ -1,4 +1,5 @@
 /** Which tables this node has, in which state, and where their events go. */
+import { quoteIdent } from '../db/names.ts';
 import type { Session } from '../db/session.ts';
 import { type Dict, parseDict } from '../queue/urlencoded-dict.ts';
 import type { RowStyle, TableRoute } from './row-plan.ts';
@@ -33,6 +34,7 @@ interface TableRow {
   firing: boolean;
   keyIndexed: boolean;
   keyUnique: boolean;
+  keyLead: string | null;
   referencedOutside: boolean;
   referenced: boolean;
 }
@@ -49,13 +51,17 @@ select t.table_name as "tableName", t.dest_name as "destName", t.merge_state as 
                 where g.tgrelid = c.oid and not g.tgisinternal and (g.tgenabled in ('A', 'R') or g.tgenabled = 'O' and $2)
                   and s.nspname not in ('kaja', 'pgq')) as firing,
        exists (select from pg_index x where x.indrelid = c.oid and x.indisunique and x.indisvalid and x.indpred is null) as "keyIndexed",
-       exists (select from pg_index x where x.indrelid = c.oid and x.indisunique and x.indimmediate and x.indisvalid and x.indpred is null
-                  and not exists (select from unnest(x.indkey[0:x.indnkeyatts - 1]) u(attnum)
-                                   where u.attnum not in (select m.dest_attnum from kaja.column_map m
-                                                           where m.queue_name = $1 and m.table_name = t.table_name and m.key_position is not null and m.dest_attnum is not null))) as "keyUnique",
+       coalesce(k.immediate, false) as "keyUnique", k.lead as "keyLead",
        exists (select from pg_constraint f where f.contype = 'f' and f.confrelid = c.oid and f.conrelid <> c.oid) as "referencedOutside",
        exists (select from pg_constraint f where f.contype = 'f' and f.confrelid = c.oid) as referenced
   from t left join pg_class c on c.oid = t.rel left join pg_namespace n on n.oid = c.relnamespace
+       left join lateral (
+         select bool_or(x.indimmediate) as immediate, (array_agg(a.attname::text order by x.indisprimary desc, x.indexrelid))[1] as lead
+           from pg_index x join pg_attribute a on a.attrelid = x.indrelid and a.attnum = x.indkey[0]
+          where x.indrelid = c.oid and x.indisunique and x.indisvalid and x.indpred is null
+            and not exists (select from unnest(x.indkey[0:x.indnkeyatts - 1]) u(attnum)
+                             where u.attnum not in (select m.dest_attnum from kaja.column_map m
+                                                     where m.queue_name = $1 and m.table_name = t.table_name and m.key_position is not null and m.dest_attnum is not null))) k on true
  order by t.nr, t.table_name`;
 
 /**
@@ -102,6 +108,7 @@ function routeOf(row: TableRow, dest: string, rank: number, role: ApplyRole): Ta
     referenced: role === 'marker' && row.referenced,
     keyIndexed: row.keyIndexed,
     keyUnique: row.keyUnique,
+    keyLead: row.keyLead === null ? null : quoteIdent(row.keyLead),
     empty,
     rank,
   };

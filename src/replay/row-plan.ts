@@ -25,6 +25,8 @@ export interface TableRoute {
   readonly keyIndexed: boolean;
   /** No two rows of one key here, checked row by row: an index says so at once (a deferrable one does not, and replica role skips its check). */
   readonly keyUnique: boolean;
+  /** Quoted first column of a unique index of key columns here; null when there is none. */
+  readonly keyLead: string | null;
   /** Statement that empties the table here when a TRUNCATE arrives. */
   readonly empty: string;
   /** Position in foreign key order, referenced tables first. */
@@ -47,8 +49,10 @@ export interface PlanColumn {
 
 /** Everything needed to write SQL for rows of one shape into one table. */
 export interface RowPlan {
-  /** Number of the plan in this session; names the temporary row type and marks net rows. */
+  /** Number of the plan in this session; marks net rows. */
   readonly id: number;
+  /** Number of the temporary row type, which plans of equal columns share. */
+  readonly rowTypeId: number;
   readonly route: TableRoute;
   readonly shape: string;
   readonly columns: readonly PlanColumn[];
@@ -57,13 +61,11 @@ export interface RowPlan {
 }
 
 /** Quoted name of the plan's temporary composite type. */
-export const rowType = (plan: RowPlan): string => `pg_temp.kaja_row_${plan.id}`;
+export const rowType = (plan: Pick<RowPlan, 'rowTypeId'>): string => `pg_temp.kaja_row_${plan.rowTypeId}`;
 
-/** DDL of the plan's row type: the provider's column names with this node's types. */
-export function createRowType(plan: RowPlan): string {
-  const columns = plan.columns.map((column) => `${quoteIdent(column.sourceName)} ${column.type}`);
-  return `create type ${rowType(plan)} as (${columns.join(', ')})`;
-}
+/** What the plan's row type consists of: the provider's column names with this node's types. */
+export const rowTypeColumns = (columns: readonly PlanColumn[]): string =>
+  columns.map((column) => `${quoteIdent(column.sourceName)} ${column.type}`).join(', ');
 
 /** Column of a parsed row `r` as an expression. */
 export const field = (row: string, column: PlanColumn): string => `(${row}).${quoteIdent(column.sourceName)}`;
@@ -77,15 +79,17 @@ export const keyColumns = (plan: RowPlan): PlanColumn[] =>
   plan.columns.filter((column) => column.key).sort((a, b) => ((a.dest ?? '') < (b.dest ?? '') ? -1 : 1));
 
 /**
- * Condition: row `t` of the target table has the key of the parsed row `row`. As `any (array[…])` it can be looked up in the key's
- * index, but not merged with: while the table is empty both cost the same, and a plan that reads the whole index for each batch
- * would stay prepared while the table grows.
+ * Condition: row `t` of the target table has the key of the parsed row `row`. A key as `any (array[…])` can be looked up in the
+ * key's index, but not be a join's condition: while the table is empty both cost the same, and a plan that reads the whole index for
+ * each batch would stay prepared while the table grows. Of several columns only the index's first is written so: an `any` on a
+ * further one is no condition of the index before PostgreSQL 17 as long as the table is empty.
  */
 export const keyMatch = (plan: RowPlan, row: string): string =>
   keyColumns(plan)
     .map((column) => {
       const value = field(row, column);
-      return `t.${column.dest} ${column.equals} ${plan.route.keyIndexed ? `any (array[${value}])` : value}`;
+      const lookedUp = plan.route.keyIndexed && (plan.route.keyLead ?? column.dest) === column.dest;
+      return `t.${column.dest} ${column.equals} ${lookedUp ? `any (array[${value}])` : value}`;
     })
     .join(' and ');
 

@@ -1,4 +1,4 @@
-/** One statement per table that applies a small batch: events come as parameters, counters are stored with them. */
+/** One statement per table that applies a small batch: events come as parameters, counters may be stored with them. */
 import { quoteLiteral } from '../db/names.ts';
 import { ADD_TO_STATS, INTO_STATS } from './divergence.ts';
 import { deleteRows, EXPECTATIONS, insertRows, netOf, updateRows } from './net-effect.ts';
@@ -18,19 +18,20 @@ export const COUNTERS = [
 const EVENTS = (plan: RowPlan): string =>
   `select u.ev_id, u.op, u.data, u.data::${rowType(plan)} as r from unnest($1::text[], $2::text[]) with ordinality as u(op, data, ev_id) offset 0`;
 
-const withStats = (
-  queue: string,
-  plan: RowPlan,
-  parts: readonly string[],
-): string => `with ${parts.join(',\n')},
-stats as (${INTO_STATS}
-  select ${quoteLiteral(queue)}, ${quoteLiteral(plan.route.tableName)}, c.inserted, c.updated, c.deleted, greatest(c.update_missing, 0), greatest(c.delete_missing, 0),
-         c.insert_found, case when c.update_missing + c.delete_missing + c.insert_found > 0 then clock_timestamp() end from counters c
-  ${ADD_TO_STATS})
+const withStats = (queue: string | null, plan: RowPlan, parts: readonly string[]): string =>
+  `with ${[...parts, ...(queue === null ? [] : [stats(queue, plan)])].join(',\n')}
 select inserted, updated, deleted, update_missing, delete_missing, insert_found from counters`;
 
-/** Insert the rows of a table whose events are all inserts; unique_violation when one is there already. */
-export function insertSmall(queue: string, plan: RowPlan): string {
+const stats = (queue: string, plan: RowPlan): string => `stats as (${INTO_STATS}
+  select ${quoteLiteral(queue)}, ${quoteLiteral(plan.route.tableName)}, c.inserted, c.updated, c.deleted, greatest(c.update_missing, 0), greatest(c.delete_missing, 0),
+         c.insert_found, case when c.update_missing + c.delete_missing + c.insert_found > 0 then clock_timestamp() end from counters c
+  ${ADD_TO_STATS})`;
+
+/**
+ * Insert the rows of a table whose events are all inserts; unique_violation when one is there already.
+ * @param queue where counters are stored; null: nowhere
+ */
+export function insertSmall(queue: string | null, plan: RowPlan): string {
   const columns = writtenColumns(plan);
   const filter = filterOf(plan, 'e.r');
   return withStats(queue, plan, [
@@ -43,9 +44,10 @@ export function insertSmall(queue: string, plan: RowPlan): string {
 /**
  * Apply the net effect: deletes, then updates of rows that exist, then inserts of the rest if there is one. Each waits for the one
  * before by a condition on its count, because parts of one statement run in no order of their own.
+ * @param queue where counters are stored; null: nowhere
  * @param updatesOnly all events are updates
  */
-export function applySmall(queue: string, plan: RowPlan, updatesOnly: boolean): string {
+export function applySmall(queue: string | null, plan: RowPlan, updatesOnly: boolean): string {
   const net = 'select net.op, net.existed, net.r from net';
   // With a filter, rows may have begun to match.
   const updateMissing =

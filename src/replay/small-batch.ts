@@ -6,7 +6,8 @@ import { type BinaryRow, textArray } from '../db/binary-copy.ts';
 import type { Prepared, TextRows } from '../db/pipeline.ts';
 import type { PlanFinder } from './batch-contents.ts';
 import { type EventType, parseEventType } from './event-type.ts';
-import type { TableRoute } from './row-plan.ts';
+import type { ControlEvent } from './replay-events.ts';
+import type { RowPlan, TableRoute } from './row-plan.ts';
 import { applySmall, COUNTERS, insertSmall } from './small-batch-sql.ts';
 import { Outcomes, type TableOutcome } from './table-outcome.ts';
 
@@ -25,8 +26,12 @@ interface Draft {
 
 /** Statements that apply a small batch, and what their results mean. */
 export interface SmallBatch {
-  readonly statements: readonly Prepared[];
+  /** @param queue where the statements store the counters too; null: the caller does, see `saveOutcomes` */
+  statements(queue: string | null): Prepared[];
+  readonly tables: number;
   readonly events: number;
+  /** Quiet news about the set, in order; the caller carries them out. */
+  readonly control: readonly ControlEvent[];
   /** Row events of tables that are not routed here. */
   readonly ignored: number;
   /** @param results of `statements`, in the same order */
@@ -34,19 +39,19 @@ export interface SmallBatch {
 }
 
 /**
- * Make the statements for events that are here.
+ * Sort events that are here into statements.
  * @param events rows of anything, ev_type, ev_data, ev_extra1 in order
- * @param findPlan plan of a table and shape; called outside the batch's transaction, so that its temporary type stays
- * @returns undefined when the batch needs the general way: news about the set, TRUNCATE, tables without key or with firing
+ * @param findPlans plans of tables and shapes; called outside the batch's transaction, so that temporary types stay
+ * @returns undefined when the batch needs the general way: news that change the set's tables, TRUNCATE, tables without key or with firing
  *   triggers, very many tables, several shapes of one table, events in Londiste's formats, deletes among tables whose foreign keys are checked
  */
 export async function planSmallBatch(
-  queue: string,
   events: readonly BinaryRow[],
   routes: ReadonlyMap<string, TableRoute>,
-  findPlan: PlanFinder,
+  findPlans: PlanFinder,
 ): Promise<SmallBatch | undefined> {
   const drafts = new Map<TableRoute, Draft>();
+  const control: ControlEvent[] = [];
   let ignored = 0;
   let deletes = false;
   // Thousands of events have few types and tables, and mostly share the Buffers that say so.
@@ -56,6 +61,10 @@ export async function planSmallBatch(
     const type = types.get(typeBytes) ?? parseEventType(typeBytes?.toString() ?? '');
     types.set(typeBytes, type);
     if (!routesSeen.has(nameBytes)) routesSeen.set(nameBytes, routes.get(nameBytes?.toString() ?? ''));
+    if (type.kind === 'control' && type.quiet) {
+      control.push(controlEvent(typeBytes, data, nameBytes));
+      continue;
+    }
     if (type.kind !== 'row') return undefined;
     const route = routesSeen.get(nameBytes);
     if (!route) {
@@ -81,20 +90,22 @@ export async function planSmallBatch(
   if (tables.length > MAX_TABLES) return undefined;
   if (deletes && tables.some((table) => table.route.rank > 0)) return undefined;
   if (tables.some((table) => table.route.referenced && table.kinds.has('D'))) return undefined;
-  const statements: Prepared[] = [];
-  for (const { route, shape, ops, data, kinds } of tables) {
-    const plan = await findPlan(route, shape);
-    statements.push({
-      text:
-        kinds.size === 1 && kinds.has('I') && (route.style === 'insert_only' || route.keyUnique)
-          ? insertSmall(queue, plan)
-          : applySmall(queue, plan, kinds.size === 1 && kinds.has('U')),
-      values: [textArray(ops), textArray(data)],
-    });
-  }
+  const plans = await findPlans(tables);
   return {
-    statements,
+    statements: (queue) =>
+      tables.map(({ route, ops, data, kinds }, n) => {
+        const plan = plans[n] as RowPlan;
+        return {
+          text:
+            kinds.size === 1 && kinds.has('I') && (route.style === 'insert_only' || route.keyUnique)
+              ? insertSmall(queue, plan)
+              : applySmall(queue, plan, kinds.size === 1 && kinds.has('U')),
+          values: [textArray(ops), textArray(data)],
+        };
+      }),
+    tables: tables.length,
     events: events.length,
+    control,
     ignored,
     outcomes: (results) => {
       const all = new Outcomes();
@@ -109,3 +120,12 @@ export async function planSmallBatch(
     },
   };
 }
+
+const controlEvent = (type: Buffer | null, data: Buffer | null, extra1: Buffer | null): ControlEvent => ({
+  id: null,
+  type: type?.toString() ?? '',
+  data: data?.toString() ?? null,
+  extra1: extra1?.toString() ?? null,
+  extra2: null,
+  extra3: null,
+});

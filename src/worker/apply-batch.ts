@@ -4,7 +4,9 @@ import type { Session } from '../db/session.ts';
 import { sqlstateOf } from '../db/sql-error.ts';
 import { KajaError } from '../errors/kaja-error.ts';
 import { replayChunks } from '../replay/chunked-replay.ts';
+import { saveOutcomes } from '../replay/divergence.ts';
 import { type EventStream, NeedsStagingSignal, openEventStream } from '../replay/event-stream.ts';
+import { parseEventType } from '../replay/event-type.ts';
 import type { PlanCache } from '../replay/plan-finder.ts';
 import { type ControlEvent, eventCondition, replayEvents } from '../replay/replay-events.ts';
 import type { TableRoute } from '../replay/row-plan.ts';
@@ -47,6 +49,14 @@ const SETTINGS: Prepared = {
   values: [],
 };
 
+/** Counters of more tables are stored by a statement of their own: it costs a round trip, but planning it with each table's rows costs more. */
+const MAX_COUNTED_TOGETHER = 16;
+
+const isQuiet = (eventType: string): boolean => {
+  const type = parseEventType(eventType);
+  return type.kind === 'control' && type.quiet;
+};
+
 /** Another way of writing may satisfy the constraint. */
 const isConstraintViolation = (error: unknown): boolean => sqlstateOf(error)?.startsWith('23') ?? false;
 
@@ -68,10 +78,10 @@ export class BatchApplier {
     try {
       const applied =
         (await this.#inMemory(work)) ?? (await this.#inPieces(work)) ?? (await this.#staged(work));
+      work.plans.committed();
       failpoint('batch-committed');
       return applied;
     } catch (error) {
-      // The temporary types of new plans go with the transaction.
       if (error instanceof TablesChangedSignal) work.plans.clear();
       throw error;
     } finally {
@@ -83,17 +93,18 @@ export class BatchApplier {
   async #inMemory(work: BatchWork): Promise<Applied | undefined> {
     const { batch, queue, routes, plans } = work;
     if (!batch.events) return undefined;
-    const small = await planSmallBatch(queue, batch.events, routes, (route, shape) =>
-      plans.find(route, shape),
-    );
+    const small = await planSmallBatch(batch.events, routes, (wanted) => plans.find(wanted));
     if (!small) return undefined;
-    const statements = [SETTINGS, ...small.statements, completion(work)];
+    const together = small.tables <= MAX_COUNTED_TOGETHER;
+    const statements = [SETTINGS, ...small.statements(together ? queue : null), completion(work)];
     try {
       return await this.#target.transaction(async () => {
+        for (const event of small.control) await work.control(event);
         const results = await this.#pipeline.run(statements);
         failpoint('batch-applied');
         this.#checkCompletion(results.at(-1), work, false);
         const tables = small.outcomes(results.slice(1, -1));
+        if (!together) await saveOutcomes(this.#target, queue, tables);
         return { tables, events: small.events, how: 'at once', setChanged: false } as const;
       });
     } catch (error) {
@@ -111,16 +122,18 @@ export class BatchApplier {
     try {
       return await this.#target.transaction(async () => {
         await this.#pipeline.run([SETTINGS]);
-        const done = await replayChunks(events, this.#pipeline, queue, routes, async (route, shape) =>
-          (await plans.findsHere(route, shape)) ? plans.find(route, shape) : undefined,
+        const done = await replayChunks(events, this.#pipeline, routes, async (wanted) =>
+          (await plans.findsHere(wanted)) ? plans.find(wanted) : undefined,
         );
+        await saveOutcomes(this.#target, queue, done.tables);
         failpoint('batch-applied');
+        for (const event of done.control) await work.control(event);
         const [completed] = await this.#pipeline.run([completion(work)]);
         this.#checkCompletion(completed, work, false);
-        return { ...done, how: 'in pieces', setChanged: false } as const;
+        return { tables: done.tables, events: done.events, how: 'in pieces', setChanged: false } as const;
       });
     } catch (error) {
-      plans.clear();
+      plans.rolledBack();
       if (error instanceof NeedsStagingSignal || isConstraintViolation(error)) return undefined;
       throw error;
     } finally {
@@ -140,7 +153,7 @@ export class BatchApplier {
       const replayed = await replayEvents(provider, this.#target, queue, eventSql, routes, plans);
       failpoint('batch-applied');
       for (const event of replayed.control) await work.control(event);
-      const setChanged = replayed.control.length > 0;
+      const setChanged = replayed.control.some(({ type }) => !isQuiet(type));
       const [completed] = await this.#pipeline.run([completion(work)]);
       this.#checkCompletion(completed, work, setChanged);
       const how = replayed.inEventOrder ? 'in event order' : 'staged';

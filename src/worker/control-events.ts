@@ -23,7 +23,7 @@ export async function applyControlEvent(
   if (event.type.startsWith('pgq.') && event.type !== 'pgq.tick-id' && event.extra1 !== queue) {
     throw new KajaError(
       'apply.foreign-event',
-      `event ${event.id} of type ${event.type} belongs to queue ${event.extra1 ?? '(none)'}, not to ${queue}`,
+      `event ${event.id ?? ''} of type ${event.type} belongs to queue ${event.extra1 ?? '(none)'}, not to ${queue}`,
     );
   }
   switch (event.type) {
@@ -54,7 +54,7 @@ export async function applyControlEvent(
     default:
       throw new KajaError(
         'apply.unhandled-event',
-        `event ${event.id} has type ${event.type.slice(0, 60)}, which this version does not know`,
+        `event ${event.id ?? ''} has type ${event.type.slice(0, 60)}, which this version does not know`,
         {
           hint: 'install a newer kaja on this node',
         },
