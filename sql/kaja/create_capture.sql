@@ -172,12 +172,17 @@ declare
     v_trigger record;
 begin
     for v_trigger in
+        -- By oid, so that pg_trigger is read once and functions are found by their index: a node may have thousands of both.
         select t.tgname, t.tgrelid::regclass as rel
-          from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
-         where n.nspname = 'kaja' and not t.tgisinternal and t.tgparentid = 0
-           and (p.proname like format('capture\_%s\_%%', i_capture_id)
-                or (t.tgrelid = i_relid or t.tgrelid in (select l.relid from pg_partition_tree(i_relid) l))
-                   and p.proname in ('capture_truncate', 'capture_partition_truncate', 'deny_write')
+          from pg_trigger t
+         where not t.tgisinternal and t.tgparentid = 0
+           and (t.tgfoid = any (array(select p.oid from pg_proc p
+                                       where p.pronamespace = 'kaja'::regnamespace
+                                         and p.proname = any (array(select format('capture_%s_%s', i_capture_id, o) from unnest(array['insert', 'update', 'delete', 'row']) o))))
+                or (t.tgrelid = i_relid or t.tgrelid = any (array(select l.relid from pg_partition_tree(i_relid) l)))
+                   and t.tgfoid = any (array(select p.oid from pg_proc p
+                                              where p.pronamespace = 'kaja'::regnamespace
+                                                and p.proname in ('capture_truncate', 'capture_partition_truncate', 'deny_write')))
                    and split_part(encode(t.tgargs, 'escape'), E'\\000', 1) = i_queue)
     loop
         execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.rel);
@@ -226,30 +231,35 @@ $$;
 create or replace function kaja.refresh_captures(i_queue text) returns int
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
+    v_found   record;
     v_capture kaja.capture;
     v_relid   oid;
 begin
     if not pg_try_advisory_xact_lock(hashtextextended('kaja.refresh_captures', 0)) then
         return 0;
     end if;
-    for v_capture in select * from kaja.capture c where c.queue_name = i_queue loop
-        v_relid := null;
-        select t.tgrelid into v_relid
-          from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
-         where n.nspname = 'kaja' and p.proname like format('capture\_%s\_%%', v_capture.capture_id) and not t.tgisinternal and t.tgparentid = 0
-         limit 1;
-        if v_relid is not null and kaja.needs_row_triggers(v_relid) <> v_capture.row_level then
+    -- Where the triggers are, found for all tables at once: pg_trigger has no index by function.
+    for v_found in
+        select c as capture, x.relid
+          from kaja.capture c
+          join (select substring(p.proname from '^capture_(\d+)_')::int as capture_id, min(t.tgrelid) as relid
+                  from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+                 where p.pronamespace = 'kaja'::regnamespace and p.proname ~ '^capture_\d+_' and not t.tgisinternal and t.tgparentid = 0
+                 group by 1) x on x.capture_id = c.capture_id
+         where c.queue_name = i_queue
+    loop
+        v_capture := v_found.capture;
+        v_relid := v_found.relid;
+        if kaja.needs_row_triggers(v_relid) <> v_capture.row_level then
             perform kaja._switch_capture(v_capture, v_relid);
-        elsif v_relid is not null and (v_relid <> v_capture.relid or kaja.columns_of(v_relid) <> v_capture.columns::text) then
+        elsif v_relid <> v_capture.relid or kaja.columns_of(v_relid) <> v_capture.columns::text then
             perform kaja.generate_capture(v_capture.capture_id, v_relid);
         end if;
-        if v_relid is not null then
-            perform kaja.capture_partitions(v_capture.capture_id);
-            update londiste.table_info i set dest_table = nullif(x.name, i.table_name)
-              from (select n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = v_relid) x
-             where i.queue_name = i_queue and i.table_name = v_capture.table_name and i.local
-               and coalesce(i.dest_table, i.table_name) <> x.name;
-        end if;
+        perform kaja.capture_partitions(v_capture.capture_id);
+        update londiste.table_info i set dest_table = nullif(x.name, i.table_name)
+          from (select n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = v_relid) x
+         where i.queue_name = i_queue and i.table_name = v_capture.table_name and i.local
+           and coalesce(i.dest_table, i.table_name) <> x.name;
     end loop;
     return 0;
 end;

@@ -52,8 +52,8 @@ select t.table_name as "tableName", t.dest_name as "destName", t.merge_state as 
                   and s.nspname not in ('kaja', 'pgq')) as firing,
        exists (select from pg_index x where x.indrelid = c.oid and x.indisunique and x.indisvalid and x.indpred is null) as "keyIndexed",
        coalesce(k.immediate, false) as "keyUnique", k.lead as "keyLead",
-       exists (select from pg_constraint f where f.contype = 'f' and f.confrelid = c.oid and f.conrelid <> c.oid) as "referencedOutside",
-       exists (select from pg_constraint f where f.contype = 'f' and f.confrelid = c.oid) as referenced
+       coalesce(c.oid in (select f.confrelid from pg_constraint f where f.contype = 'f' and f.conrelid <> f.confrelid), false) as "referencedOutside",
+       coalesce(c.oid in (select f.confrelid from pg_constraint f where f.contype = 'f'), false) as referenced
   from t left join pg_class c on c.oid = t.rel left join pg_namespace n on n.oid = c.relnamespace
        left join lateral (
          select bool_or(x.indimmediate) as immediate, (array_agg(a.attname::text order by x.indisprimary desc, x.indexrelid))[1] as lead
