@@ -38,7 +38,8 @@ const INDEXABLE =
  * @param table unquoted physical name
  */
 export async function readSideColumns(session: Session, table: string): Promise<SideColumn[]> {
-  return session.query<SideColumn>(
+  return session.queryPrepared<SideColumn>(
+    'kaja_side_columns',
     `select a.attnum::int, a.attname::text as name, format_type(a.atttypid, a.atttypmod) as type, built.typname::text as base, 'text' as form, false as present,
             a.attnotnull and not exists (select from pg_constraint c where c.conrelid = a.attrelid and c.contype = 'n' and not c.convalidated and c.conkey = array[a.attnum]) as "notNull",
             a.attgenerated <> '' as generated, a.attidentity = 'a' as "identityAlways",

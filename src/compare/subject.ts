@@ -103,13 +103,15 @@ export async function readSubject(
   );
   if (!there?.local) return skip(log, `Table not available on provider: ${tableName}`);
   if (there.state !== 'ok') return skip(log, `Table ${tableName} not ready yet on provider`);
-  const sourceOnly = await isPlain(provider, there.name);
+  const [[sourceOnly, sourceColumns], [destOnly, destColumns], theirs, ours] = await Promise.all([
+    readSide(provider, there.name),
+    readSide(here, destName),
+    hashFacts(provider),
+    hashFacts(here),
+  ]);
   if (sourceOnly === undefined) return skip(log, `Table ${there.name} does not exist on provider side`);
-  const destOnly = await isPlain(here, destName);
   if (destOnly === undefined) return skip(log, `Table ${destName} does not exist on subscriber side`);
 
-  const sourceColumns = await readSideColumns(provider, there.name);
-  const destColumns = await readSideColumns(here, destName);
   const { pairs, ignored, keys } = await pairColumns(context, candidate, here, sourceColumns, destColumns);
   if (ignored.length > 0) log.warn(`${tableName}: Ignoring some columns: ${ignored.join(', ')}`);
   if (pairs.length === 0) return skip(log, `Table ${tableName} has no column in common on both sides`);
@@ -122,7 +124,6 @@ export async function readSubject(
   const usable = await filterWorks(here, destName, destOnly, filters);
   if (!usable)
     log.warn(`${tableName}: filter uses columns that are not here, all rows of ${destName} are compared`);
-  const [theirs, ours] = await Promise.all([hashFacts(provider), hashFacts(here)]);
   const toUtf8 = theirs.encoding !== ours.encoding;
   const portable = theirs.probe !== ours.probe;
   return {
@@ -169,9 +170,27 @@ async function isPlain(session: Session, name: string): Promise<boolean | undefi
   return kind === undefined ? undefined : kind === 'r';
 }
 
+const readSide = async (session: Session, name: string): Promise<[boolean | undefined, SideColumn[]]> => [
+  await isPlain(session, name),
+  await readSideColumns(session, name),
+];
+
+interface HashFacts {
+  readonly encoding: string;
+  readonly probe: string;
+}
+
+/* They do not change while a session lives, which compares many tables. */
+const knownFacts = new WeakMap<Session, Promise<HashFacts>>();
+
 /** What must be the same on both servers for the fast hash. */
-const hashFacts = (session: Session): Promise<{ encoding: string; probe: string }> =>
-  session.one(`select current_setting('server_encoding') as encoding, (${HASH_PROBE}) as probe`);
+function hashFacts(session: Session): Promise<HashFacts> {
+  const known =
+    knownFacts.get(session) ??
+    session.one<HashFacts>(`select current_setting('server_encoding') as encoding, (${HASH_PROBE}) as probe`);
+  knownFacts.set(session, known);
+  return known;
+}
 
 interface Pair {
   readonly source: SideColumn;

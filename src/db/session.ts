@@ -94,6 +94,15 @@ export class Session implements AsyncDisposable {
     return (await this.run(text, values)).rows as R[];
   }
 
+  /**
+   * As `query`, for a statement that comes again and again and takes longer to plan than to run: the server keeps it.
+   * @param name of the statement in this session; the same name always with the same text
+   */
+  async queryPrepared<R = Row>(name: string, text: string, values: readonly unknown[]): Promise<R[]> {
+    const result = await this.guard(() => this.client.query({ name, text, values: [...values] }));
+    return result.rows as R[];
+  }
+
   /** As `query`, but the number of rows affected. */
   async execute(text: string, values?: readonly unknown[]): Promise<number> {
     return (await this.run(text, values)).rowCount ?? 0;
