@@ -83,7 +83,7 @@ export async function findProvider(settings: CompareSettings, verb: string): Pro
       applicationName,
       signal: settings.signal,
     });
-    return readNode(session, settings.queue).finally(() => session.close());
+    return readNode(session, settings.queue).finally(() => void session.close());
   };
   const own = await ask(settings.location);
   if (own.node_type === 'root') {

@@ -33,6 +33,12 @@ export interface DifferingBuckets {
 /** Ranges are read through the key's index where they hold at most this share of the rows. */
 const INDEX_SHARE = 0.2;
 
+const EMPTY_TABLES = `
+  create temp table if not exists kaja_their (k text[] collate "C", h int8) on commit delete rows;
+  create temp table if not exists kaja_our (k text[] collate "C", h int8) on commit delete rows;
+  create temp table if not exists kaja_diff (k text[] collate "C", theirs int8, ours int8) on commit delete rows;
+  truncate pg_temp.kaja_their; truncate pg_temp.kaja_our; truncate pg_temp.kaja_diff`;
+
 /** Find them. Memory does not grow with the table: what has to be kept is in temporary tables of this node. */
 export async function findDifferences(
   moment: Moment,
@@ -43,7 +49,7 @@ export async function findDifferences(
   const here = moment.here[0] as Session;
   const ranges = found.buckets.by === 'range' ? await narrowRanges(moment, subject, found) : undefined;
   const rows = (side: Side): string => rowsOf(side, found, ranges);
-  await here.query('truncate pg_temp.kaja_their; truncate pg_temp.kaja_our; truncate pg_temp.kaja_diff');
+  await here.query(EMPTY_TABLES);
   await copyBetween({
     from: provider,
     fromSql: `copy (${rows(subject.source)}) to stdout`,

@@ -88,13 +88,13 @@ export class Hold {
     return workerRuns(this.#session, this.#queue, this.#consumer);
   }
 
-  /** Remove the hold: the worker goes on. Never throws; a hold that cannot be removed expires. */
+  /** Remove the hold: the worker goes on. Never throws; a hold that cannot be removed expires. Does not wait until the session is closed. */
   async release(): Promise<void> {
     if (this.#released) return;
     this.#released = true;
     clearInterval(this.#timer);
     await this.#session.execute('delete from kaja.hold where hold_id = $1', [this.#id]).catch(() => {});
-    await this.#session.close();
+    void this.#session.close();
   }
 }
 

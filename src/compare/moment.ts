@@ -26,15 +26,15 @@ export interface Moment {
   readonly tick: bigint;
   /** False after force: this node may stand at another tick. */
   readonly exact: boolean;
-  /** Each with an open REPEATABLE READ transaction and the temporary table kaja_key. */
+  /** Each with an open REPEATABLE READ transaction; those of a moment to `keep` have the temporary table kaja_key. */
   readonly provider: readonly Session[];
-  /** The same here, with kaja_their, kaja_our and kaja_diff. */
+  /** The same here. */
   readonly here: readonly Session[];
   /** How long the worker stood, in milliseconds; null while it stands, and when it did not. */
   stoodMs(): number | null;
   /** Let the worker go on; tells the log how long it stood. */
   release(): Promise<void>;
-  /** Release and close everything. Never throws. */
+  /** Release, and close everything without waiting for it. Never throws. */
   close(): Promise<void>;
 }
 
@@ -46,11 +46,12 @@ export async function reachMoment(context: CompareContext, request: MomentReques
   const { log, signal, applicationName } = context;
   const other = otherSide(context, request);
   // Everything connects at once; what the worker has to wait for comes after that.
+  const placed = placeHold(context.location, context.queue, context.consumer, applicationName);
   const ready = await Promise.allSettled([
-    placeHold(context.location, context.queue, context.consumer, applicationName),
+    placed,
     openReaders(context, context.location, request.readersHere),
     other.connect(),
-    wakeWorker(context),
+    wakeWorker(context, placed),
   ]);
   const [held, local] = ready;
   const hold = held.status === 'fulfilled' ? held.value : undefined;
@@ -66,7 +67,9 @@ export async function reachMoment(context: CompareContext, request: MomentReques
   };
   const close = async (): Promise<void> => {
     await release();
-    await Promise.all([other.close(), ...here.map((session) => session.close())]);
+    // Nothing waits until the servers have ended these sessions.
+    void other.close();
+    for (const session of here) void session.close();
   };
   try {
     const failed = ready.find((result) => result.status === 'rejected');
@@ -112,14 +115,19 @@ export async function reachMoment(context: CompareContext, request: MomentReques
 
 const limitText = (waitMs: number): string => (waitMs > 0 ? ` for at most ${waitMs / 1000} s` : '');
 
-/** An idle worker looks for holds once per loop_delay; a notification makes it look at once. */
-async function wakeWorker(context: CompareContext): Promise<void> {
+/** An idle worker looks for holds once per loop_delay; a notification makes it look at once, when there is one to be seen. */
+async function wakeWorker(context: CompareContext, placed: Promise<unknown>): Promise<void> {
   const session = await openSession(context.workerProviderLocation, {
     purpose: 'admin',
     applicationName: context.applicationName,
     signal: context.signal,
   });
-  await session.query(`select pg_notify('kaja_tick', $1)`, [context.queue]).finally(() => session.close());
+  try {
+    await placed;
+    await session.query(`select pg_notify('kaja_tick', $1)`, [context.queue]);
+  } finally {
+    void session.close();
+  }
 }
 
 async function refuseOr(

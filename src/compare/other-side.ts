@@ -39,7 +39,7 @@ export function otherSide(context: CompareContext, request: MomentRequest): Othe
 }
 
 function rootSide(context: CompareContext, request: MomentRequest): OtherSide {
-  const snapshot = snapshotRequest(context, request.tables, request.readers);
+  const snapshot = snapshotRequest(context, request);
   let opened: ReaderSessions | undefined;
   let sessions: readonly Session[] = [];
   return {
@@ -76,12 +76,14 @@ function peerSide(context: CompareContext, request: MomentRequest, consumer: str
   };
   return {
     connect: async () => {
-      sessions = await openReaders(context, providerLocation, request.readers);
+      sessions = await openReaders(context, providerLocation, request.readers, request.keep);
       hold = await placeHold(providerLocation, queue, consumer, applicationName);
     },
     tick: async () => {
       await reached();
-      const readers = await openReadersAtTick(snapshotRequest(context, [], 1)).catch(noTick);
+      const readers = await openReadersAtTick(
+        snapshotRequest(context, { tables: [], readers: 1, keep: false }),
+      ).catch(noTick);
       await readers.close();
       at = readers.tick;
       await hold?.moveTo(at);
@@ -105,15 +107,14 @@ function peerSide(context: CompareContext, request: MomentRequest, consumer: str
 
 const snapshotRequest = (
   context: CompareContext,
-  tables: readonly string[],
-  readers: number,
+  { tables, readers, keep }: Pick<MomentRequest, 'tables' | 'readers' | 'keep'>,
 ): Parameters<typeof openReadersAtTick>[0] => ({
   location: context.rootLocation,
   queue: context.queue,
   tables,
   readers,
   applicationName: context.applicationName,
-  prepare: `${GROUP_BY_HASH}; ${KEY_TABLE}; set statement_timeout = ${context.limits.statementTimeoutMs}`,
+  prepare: `${GROUP_BY_HASH}; ${keep ? `${KEY_TABLE}; ` : ''}set statement_timeout = ${context.limits.statementTimeoutMs}`,
   signal: context.signal,
 });
 

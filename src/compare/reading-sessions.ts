@@ -5,17 +5,15 @@ import type { CompareContext } from './compare-context.ts';
 
 /** Sums are grouped by an expression whose few values the planner cannot foresee: it would sort the whole table. */
 export const GROUP_BY_HASH = `set enable_sort = off; set work_mem = '32MB'`;
-/** Temporary tables of the sessions that look for differing rows. */
+/** Temporary table of the provider's sessions that rows are fetched from by key. Making one takes longer than connecting. */
 export const KEY_TABLE = 'create temp table kaja_key (k text[] collate "C") on commit delete rows';
-const DIFF_TABLES = `${KEY_TABLE}; create temp table kaja_their (k text[] collate "C", h int8) on commit delete rows;
-  create temp table kaja_our (k text[] collate "C", h int8) on commit delete rows;
-  create temp table kaja_diff (k text[] collate "C", theirs int8, ours int8) on commit delete rows`;
 
-/** Reading sessions with their temporary tables; all or none. */
+/** Reading sessions; all or none. @param keyTable with the temporary table kaja_key */
 export async function openReaders(
   context: CompareContext,
   location: string,
   count: number,
+  keyTable = false,
 ): Promise<Session[]> {
   const { applicationName, signal } = context;
   const results = await Promise.allSettled(
@@ -26,7 +24,7 @@ export async function openReaders(
         signal,
         statementTimeoutMs: context.limits.statementTimeoutMs,
       });
-      await session.query(`${GROUP_BY_HASH}; ${DIFF_TABLES}`);
+      await session.query(keyTable ? `${GROUP_BY_HASH}; ${KEY_TABLE}` : GROUP_BY_HASH);
       return session;
     }),
   );

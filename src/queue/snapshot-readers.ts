@@ -103,8 +103,8 @@ export async function openReadersAtTick(request: SnapshotRequest): Promise<Snaps
     await close();
     throw error;
   } finally {
-    // Closing the session gives the tick lock back, whatever happened.
-    await maker.close();
+    // Closing the session gives the tick lock back, whatever happened; others wait for that, not we.
+    void maker.close();
   }
 }
 

@@ -287,7 +287,9 @@ export class LeafWorker {
     const wanted = this.#wantedTables();
     // The batch shall be what is being read; the ticks alone would make it longer when new ones came since.
     const read = await this.#ahead?.endOf(state.completedTick);
-    const mayRead = limits.length === 0 && !isCustom(this.#settings);
+    // A copy or a comparison waits for this node to stand at a tick.
+    const awaited = limits.length > 0;
+    const mayRead = !awaited && !isCustom(this.#settings);
     if (read !== undefined) limits.push(read);
     const maxTick = limits.sort((a, b) => (a < b ? -1 : 1))[0] ?? null;
     // The provider is told of the last batch only now: the position in this node's database is what counts.
@@ -312,7 +314,7 @@ export class LeafWorker {
     }
     this.#finishBatch = batch.id;
     // Finishing alone costs the provider a commit: better with the next batch, which its tick announces.
-    return batch.newest && this.#listener.listening ? { waitMs: FINISH_WITHIN_MS } : 'more';
+    return batch.newest && this.#listener.listening && !awaited ? { waitMs: FINISH_WITHIN_MS } : 'more';
   }
 
   #wantedTables(): Wanted {
