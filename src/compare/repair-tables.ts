@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { copyBetween } from '../db/copy-stream.ts';
 import type { Session } from '../db/session.ts';
-import { openApplySession } from '../replay/apply-session.ts';
+import { type ApplySession, openApplySession } from '../replay/apply-session.ts';
 import { readLocalTables } from '../replay/routes.ts';
 import type { CompareContext } from './compare-context.ts';
 import type { TableComparison } from './compare-one.ts';
@@ -53,17 +53,13 @@ export async function repairTables(
   context: CompareContext,
   request: RepairRequest,
 ): Promise<{ outcome: CompareOutcome; repairs: TableRepair[] }> {
-  const { location, applicationName, applyRole, signal, log } = context;
-  const applier = await openApplySession(location, applicationName, applyRole, signal);
+  const { signal, log } = context;
+  // Made ready while the tables are compared.
+  const opened = openApplier(context);
+  opened.catch(() => {});
   try {
     const works: RepairWork[] = [];
     let repairs: TableRepair[] = [];
-    const ranks = new Map(
-      (await readLocalTables(applier.session, context.queue, applier.role)).map((table) => [
-        table.tableName,
-        table.route?.rank ?? 0,
-      ]),
-    );
     const outcome = await compareTables(context, 'repair', {
       tables: request.tables,
       countOnly: false,
@@ -81,6 +77,7 @@ export async function repairTables(
           );
           return;
         }
+        const { applier, ranks } = await opened;
         const plan = planRepair(subject, works.length, request.deleteExtra || !request.apply);
         await applier.session.query(createKeys(plan));
         await copyBetween({
@@ -94,6 +91,7 @@ export async function repairTables(
         works.push({ plan, rank, inserts: 0, updates: 0, deletes: 0, remaining: 0, file: null });
       },
       after: async (run, tables) => {
+        const { applier } = await opened;
         if (!request.apply)
           for (const table of tables)
             await rm(fixFilePath(request.directory, table.destName), { force: true });
@@ -111,7 +109,23 @@ export async function repairTables(
     });
     return { outcome, repairs };
   } finally {
+    const applier = await opened.catch(() => undefined);
+    await applier?.applier.session.close();
+  }
+}
+
+/** The session that changes rows, and the order in which foreign keys want tables to be changed. */
+async function openApplier(
+  context: CompareContext,
+): Promise<{ applier: ApplySession; ranks: ReadonlyMap<string, number> }> {
+  const { location, applicationName, applyRole, signal, queue } = context;
+  const applier = await openApplySession(location, applicationName, applyRole, signal);
+  try {
+    const tables = await readLocalTables(applier.session, queue, applier.role);
+    return { applier, ranks: new Map(tables.map((table) => [table.tableName, table.route?.rank ?? 0])) };
+  } catch (error) {
     await applier.session.close();
+    throw error;
   }
 }
 
