@@ -99,17 +99,20 @@ export class PlanCache {
     const dest = await this.#readDestColumns(wanted);
     const plans = new Map<string, RowPlan>();
     const types = new Map<string, number>();
-    for (const one of wanted) {
-      const columns = await this.#matchColumns(one, dest.get(one.route.dest) ?? []);
+    for (const { route, shape } of wanted) {
+      const present = dest.get(route.dest) ?? [];
+      const columns = await this.#matchColumns({ route, shape }, present);
       const text = rowTypeColumns(columns);
       const rowTypeId = this.#rowTypes.get(text) ?? types.get(text) ?? this.#next++;
       if (!this.#rowTypes.has(text)) types.set(text, rowTypeId);
       const taken = new Set(columns.map((column) => column.dest));
-      const ownColumns = (dest.get(one.route.dest) ?? [])
+      const ownColumns = present
         .filter((column) => !column.generated)
         .map((column) => quoteIdent(column.name))
         .filter((name) => !taken.has(name));
-      plans.set(keyOf(one), { id: this.#next++, rowTypeId, ...one, columns, ownColumns });
+      // The request may carry the batch's rows: they must not stay.
+      const plan = { id: this.#next++, rowTypeId, route, shape, columns, ownColumns };
+      plans.set(keyOf(plan), plan);
     }
     const create = [...types].map(
       ([text, rowTypeId]) => `create type ${rowType({ rowTypeId })} as (${text})`,
